@@ -1,0 +1,32 @@
+"""Settings come from the environment; a terminal beside `make run` finds them in its data folder."""
+
+import os
+from pathlib import Path
+
+
+def load_running_system(file: str) -> None:
+    """Takes the variables that `make run` left in DATA_DIR/<file>, unless a database is already named."""
+    if "DATABASE_URL" in os.environ or "VAULT_DATABASE_URL" in os.environ:
+        return
+    path = Path(os.environ.get("DATA_DIR", ".data")) / file
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        name, separator, value = line.partition("=")
+        if separator:
+            os.environ.setdefault(name, value)
+
+
+def secret(name: str, *, development: bool) -> str:
+    """A secret from the variable, or from the file that NAME_FILE names. Production refuses a missing or
+    short one at start."""
+    value = os.environ.get(name, "")
+    if not value and (file := os.environ.get(f"{name}_FILE")):
+        value = Path(file).read_text().strip()
+    if development:
+        return value or f"development-only-{name.lower()}"
+    if len(value) < 32:
+        raise SystemExit(
+            f"{name} must be set to at least 32 characters (or {name}_FILE to a file with them)."
+        )
+    return value
