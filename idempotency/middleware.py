@@ -1,0 +1,80 @@
+"""Guards every POST under /v1 that carries an Idempotency-Key: replays a finished one, and hands the view a
+key to claim with. The claim itself is taken by the service, in the transaction of the work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from core.errors import TollgateError
+from idempotency import cache
+from idempotency.errors import KeyRequired
+from idempotency.keys import Answer, Key, check_key, fingerprint
+from idempotency.services import settle
+from merchants.answers import JSON, error_response
+from merchants.api import parameters
+
+
+class IdempotencyMiddleware:
+    """`request.idempotency_key` is the Key, or None where the client sent none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponse:
+        if request.method != "POST" or not request.path_info.startswith("/v1/"):
+            return self.get_response(request)
+        request.idempotency_key = None
+        text = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
+        if not text or request.caller is None:
+            return self.get_response(request)
+        try:
+            response = self._guarded(request, text)
+        except TollgateError as error:
+            response = error_response(error)
+        response["Idempotency-Key"] = text.encode("ascii", "replace").decode()
+        return response
+
+    def _guarded(self, request: Any, text: str) -> HttpResponse:
+        key = Key(
+            merchant_id=request.caller.merchant_id,
+            livemode=request.caller.livemode,
+            text=check_key(text),
+            fingerprint=fingerprint(request.path_info, parameters(request)),
+            request_id=request.request_id,
+        )
+        if known := cache.recall(key):
+            return answer_response(known)
+        request.idempotency_key = key
+        response = self.get_response(request)
+        if answer := getattr(response, "answer", None):
+            if answer.final:
+                cache.remember(key, answer)
+        elif 400 <= response.status_code < 500 and response.status_code != 409:
+            # The view refused the request before it took the claim. A key that was used before still
+            # answers for itself: with its first answer, or by refusing another request's parameters.
+            settled = settle(key)
+            if isinstance(settled, Answer):
+                return answer_response(settled)
+        return response
+
+
+def required_key(request: Any) -> Key:
+    """The request's key. KeyRequired without one: for endpoints that move money."""
+    key: Key | None = request.idempotency_key
+    if key is None:
+        raise KeyRequired
+    return key
+
+
+def answer_response(answer: Answer) -> HttpResponse:
+    """An Answer as the response of a view; the middleware reads it back from there."""
+    response = HttpResponse(answer.body.encode(), status=answer.status, content_type=JSON)
+    response.answer = answer  # type: ignore[attr-defined]
+    if answer.original_request:
+        response["Original-Request"] = answer.original_request
+    if answer.replayed:
+        response["Idempotent-Replayed"] = "true"
+    if answer.final:
+        response["Stripe-Should-Retry"] = "false"
+    return response

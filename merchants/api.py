@@ -1,0 +1,48 @@
+"""What every endpoint of the API has in common: who may call it and how it reads its parameters."""
+
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from core.errors import AuthenticationFailed
+from core.forms import parse_body, parse_form
+from core.params import read
+from merchants.auth import Caller
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class MerchantView(APIView):
+    """An endpoint under /v1. A secret key is needed unless the class says that a publishable one will do."""
+
+    publishable_allowed: ClassVar[bool] = False
+    caller: Caller
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        plain: Any = request._request
+        if plain.refusal is not None:
+            raise plain.refusal
+        self.caller = plain.caller
+        if not self.caller.secret and not self.publishable_allowed:
+            raise AuthenticationFailed(
+                "This API call cannot be made with a publishable API key. Please use a secret API key.",
+                code="secret_key_required",
+            )
+
+    def read(self, request: Request, shape: type[S]) -> S:
+        """The request's parameters (the body's, or a GET's query) as the endpoint's struct."""
+        return read(shape, parameters(request._request))
+
+
+def parameters(request: Any) -> dict[str, Any]:
+    """The parameters of a request, parsed once."""
+    known: dict[str, Any] | None = getattr(request, "parameters", None)
+    if known is None:
+        if request.method == "POST":
+            known = parse_body(request.META.get("CONTENT_TYPE", ""), request.body)
+        else:
+            known = parse_form(request.META.get("QUERY_STRING", ""))
+        request.parameters = known
+    return known

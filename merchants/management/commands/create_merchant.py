@@ -1,0 +1,20 @@
+"""`manage.py create_merchant NAME`: a merchant and its keys, as JSON, shown this once."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from merchants.services import create_merchant
+
+
+class Command(BaseCommand):
+    help = "Creates a merchant and prints its keys as JSON. The keys are not shown again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made = create_merchant(options["name"])
+        self.stdout.write(json.dumps({"merchant": made.merchant.public_id, "keys": made.keys}, indent=2))

@@ -1,0 +1,32 @@
+"""Puts the caller and the parsed parameters on every request under /v1."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core.errors import TollgateError
+from merchants.auth import Caller, caller_of
+
+
+class ApiRequest(HttpRequest):
+    """What the API's layers know of a request besides Django's part."""
+
+    caller: Caller | None
+    refusal: TollgateError | None
+    request_id: str
+
+
+class ApiKeyMiddleware:
+    """`request.caller`, or `request.refusal` with the error that the view will answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: ApiRequest) -> HttpResponse:
+        if request.path_info.startswith("/v1/"):
+            request.caller = request.refusal = None
+            try:
+                request.caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
+            except TollgateError as error:
+                request.refusal = error
+        return self.get_response(request)

@@ -1,0 +1,61 @@
+"""Who is calling: merchants and their keys. Of a key only a hash is stored; the key itself is shown once."""
+
+import functools
+
+from django.db import models
+from django.utils import timezone
+
+from core.ids import new_id
+
+
+class Merchant(models.Model):
+    """One business whose money we keep apart from everyone else's."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=functools.partial(new_id, "acct"))
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now)
+    # Our fee on a captured charge: hundredths of a percent plus a fixed amount in the smallest unit.
+    fee_basis_points = models.PositiveIntegerField(default=290)
+    fee_fixed_minor = models.PositiveIntegerField(default=30)
+    # Days until a captured charge counts as available.
+    settlement_days = models.PositiveSmallIntegerField(default=2)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(fee_basis_points__lte=10_000), name="merchant_fee_is_at_most_everything"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """`sk_` or `pk_`, test or live. Rolled keys overlap until `expires_at`; a revoked one is refused at once."""
+
+    class Kind(models.TextChoices):
+        SECRET = "secret"
+        PUBLISHABLE = "publishable"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="keys")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    livemode = models.BooleanField()
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    last4 = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{key_prefix(self.kind, livemode=self.livemode)}…{self.last4}"
+
+    @property
+    def usable(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+def key_prefix(kind: str, *, livemode: bool) -> str:
+    """`sk_test_` and its three sisters."""
+    return f"{'sk' if kind == ApiKey.Kind.SECRET else 'pk'}_{'live' if livemode else 'test'}_"

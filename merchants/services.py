@@ -1,0 +1,62 @@
+"""Makes merchants and their keys. A key's text leaves here once, at its making, and is never stored."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from core.ids import random_text
+from merchants.models import ApiKey, Merchant, key_prefix
+
+# 32 base-62 characters: 190 bits, so that a plain SHA-256 of the key can not be searched.
+KEY_CHARACTERS = 32
+
+
+@dataclass(frozen=True)
+class NewMerchant:
+    """A merchant and the texts of its four keys, by prefix (`sk_test`, `pk_test`, `sk_live`, `pk_live`)."""
+
+    merchant: Merchant
+    keys: dict[str, str]
+
+
+def create_merchant(name: str) -> NewMerchant:
+    """A merchant with a secret and a publishable key in each mode."""
+    with transaction.atomic():
+        merchant = Merchant.objects.create(name=name)
+        keys = {}
+        for livemode in (False, True):
+            for kind in (ApiKey.Kind.SECRET, ApiKey.Kind.PUBLISHABLE):
+                prefix = key_prefix(kind, livemode=livemode)
+                keys[prefix.rstrip("_")] = issue_key(merchant, kind=kind, livemode=livemode)[1]
+    return NewMerchant(merchant, keys)
+
+
+def issue_key(
+    merchant: Merchant, *, kind: str, livemode: bool, text: str | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its text. `text` is given only by the demo, whose keys stay the same from run to run."""
+    text = text or key_prefix(kind, livemode=livemode) + random_text(KEY_CHARACTERS)
+    key = ApiKey.objects.create(
+        merchant=merchant, kind=kind, livemode=livemode, hash=hash_key(text), last4=text[-4:]
+    )
+    return key, text
+
+
+def roll_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
+    """A successor and its text; the old key works for `overlap` longer."""
+    with transaction.atomic():
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + overlap)
+        return issue_key(key.merchant, kind=key.kind, livemode=key.livemode)
+
+
+def revoke_key(key: ApiKey) -> None:
+    """The key is refused from now on (each web process notices within five seconds); harmless when repeated."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def hash_key(text: str) -> str:
+    """What is stored of a key."""
+    return hashlib.sha256(text.encode()).hexdigest()
