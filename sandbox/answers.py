@@ -1,0 +1,89 @@
+"""The JSON that the bank answers with, one function per kind of operation. Pure."""
+
+from typing import Any
+
+from sandbox.bank import Authorization, checks, fee_minor
+from sandbox.orders import Authorize, Capture, Order, Refund, Void
+
+Answer = dict[str, Any]
+
+
+def authorized(
+    order: Authorize,
+    authorization: Authorization,
+    decline_code: str | None,
+    *,
+    codes: tuple[str, str],
+    url: str,
+) -> Answer:
+    """`codes` are the authorization code and the network's transaction id; only an approval shows them."""
+    approved = authorization.state == "approved"
+    return {
+        "status": authorization.state,
+        "amount": order.amount_minor,
+        "currency": order.currency,
+        "captured": authorization.captured_minor,
+        "authorization_code": codes[0] if approved else None,
+        "network_transaction_id": codes[1] if approved else None,
+        "decline_code": decline_code,
+        "checks": checks(order.card),
+        "redirect_url": url if authorization.state == "action_required" else None,
+        "fee": fee_minor(authorization.captured_minor),
+        "scenario": authorization.scenario,
+    }
+
+
+def followed(
+    order: Capture | Void | Refund, authorization: Authorization | None, decline_code: str | None
+) -> Answer:
+    """A void's amount is what it set free."""
+    answer: Answer = {
+        "status": "declined" if decline_code else "approved",
+        "authorization": order.authorization,
+        "currency": authorization.currency if authorization else None,
+        "decline_code": decline_code,
+        "scenario": authorization.scenario if authorization else None,
+    }
+    match order:
+        case Capture():
+            return answer | {
+                "amount": order.amount_minor,
+                "fee": 0 if decline_code else fee_minor(order.amount_minor),
+            }
+        case Refund():
+            return answer | {"amount": order.amount_minor}
+        case Void():
+            return answer | {"amount": authorization.amount_minor if authorization else 0}
+
+
+def refused(order: Order, decline_code: str) -> Answer:
+    """An order that arrived behind its tombstone; every field is there, as in any other decline."""
+    match order:
+        case Authorize():
+            return {
+                "status": "declined",
+                "amount": order.amount_minor,
+                "currency": order.currency,
+                "captured": 0,
+                "authorization_code": None,
+                "network_transaction_id": None,
+                "decline_code": decline_code,
+                "checks": checks(order.card),
+                "redirect_url": None,
+                "fee": 0,
+                "scenario": None,
+            }
+        case Capture() | Void() | Refund():
+            return followed(order, None, decline_code)
+
+
+def reversed_by_tombstone(answer: Answer, decline_code: str) -> Answer:
+    """What an approved authorization says after its tombstone: final, and no money, whoever asks again."""
+    return answer | {
+        "status": "declined",
+        "captured": 0,
+        "decline_code": decline_code,
+        "redirect_url": None,
+        "fee": 0,
+        "reversed": True,
+    }
