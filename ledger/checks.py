@@ -1,0 +1,140 @@
+"""What `verify_ledger` proves. Layers above add their own with `register`; the ledger knows none of them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from ledger.lines import amount_text
+from ledger.queries import currency_totals
+
+# Enough to see what is wrong; the rest is found again once these are explained.
+MAX_FINDINGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: `subject` names the transaction or account, `message` says what."""
+
+    subject: str
+    message: str
+
+
+Check = Callable[[], Iterable[Finding]]
+_checks: list[Check] = []
+
+
+def register(check: Check) -> Check:
+    """Adds a check, once; its function name, read as words, is its title. Usable as a decorator, or from the
+    `ready()` of an app above. Checks run inside one read-only snapshot: they only query."""
+    if check not in _checks:
+        _checks.append(check)
+    return check
+
+
+def registered() -> tuple[Check, ...]:
+    return tuple(_checks)
+
+
+def title(check: Check) -> str:
+    return check.__name__.replace("_", " ")
+
+
+@register
+def transactions_sum_to_zero() -> Iterator[Finding]:
+    for pk, reference, currency, difference in _rows("""
+        SELECT wrong.transaction_id, t.reference, wrong.currency, wrong.difference FROM (
+            SELECT transaction_id, currency, sum(amount_minor) AS difference FROM ledger_entry
+            GROUP BY transaction_id, currency HAVING sum(amount_minor) <> 0
+        ) wrong LEFT JOIN ledger_transaction t ON t.id = wrong.transaction_id
+    """):
+        yield Finding(_transaction(pk, reference), f"out of balance by {difference} {currency}")
+
+
+@register
+def transactions_have_entries() -> Iterator[Finding]:
+    for pk, reference in _rows("""
+        SELECT t.id, t.reference FROM ledger_transaction t
+        WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.transaction_id = t.id)
+    """):
+        yield Finding(_transaction(pk, reference), "has no entries")
+
+
+@register
+def entries_have_their_transaction() -> Iterator[Finding]:
+    for pk, transaction_id in _rows("""
+        SELECT e.id, e.transaction_id FROM ledger_entry e
+        WHERE NOT EXISTS (SELECT FROM ledger_transaction t WHERE t.id = e.transaction_id)
+    """):
+        yield Finding(f"entry {pk}", f"belongs to transaction {transaction_id}, which is gone")
+
+
+@register
+def entries_fit_their_accounts() -> Iterator[Finding]:
+    for entry, pk, reference, account_id, address in _rows("""
+        SELECT e.id, t.id, t.reference, e.account_id, a.address FROM ledger_entry e
+        JOIN ledger_transaction t ON t.id = e.transaction_id
+        LEFT JOIN ledger_account a ON a.id = e.account_id
+        WHERE a.id IS NULL OR a.currency <> e.currency OR a.livemode <> t.livemode
+            OR a.merchant_id IS NOT NULL AND a.merchant_id IS DISTINCT FROM t.merchant_id
+    """):
+        where = f"account {account_id} ({address or 'gone'})"
+        yield Finding(
+            _transaction(pk, reference), f"entry {entry} has another currency, mode or merchant than {where}"
+        )
+
+
+@register
+def reversals_are_exact_opposites() -> Iterator[Finding]:
+    for pk, reference, reverses_id in _rows("""
+        SELECT t.id, t.reference, t.reverses_id FROM ledger_transaction t
+        WHERE t.reverses_id IS NOT NULL AND EXISTS (
+            SELECT FROM (
+                SELECT account_id, -amount_minor AS amount_minor, 1 AS one FROM ledger_entry
+                    WHERE transaction_id = t.reverses_id
+                UNION ALL
+                SELECT account_id, amount_minor, -1 FROM ledger_entry WHERE transaction_id = t.id
+            ) both_sides GROUP BY account_id, amount_minor HAVING sum(one) <> 0)
+    """):
+        yield Finding(_transaction(pk, reference), f"is not the exact opposite of transaction {reverses_id}")
+
+
+@register
+def trial_balance_is_zero() -> Iterator[Finding]:
+    for totals in currency_totals():
+        if totals.balance:
+            mode = "live" if totals.livemode else "test"
+            yield Finding(
+                f"all accounts in {totals.currency.upper()} {mode}",
+                f"debits and credits differ by {amount_text(totals.balance, totals.currency)}",
+            )
+
+
+@register
+def guards_are_in_place() -> Iterator[Finding]:
+    """Somebody who switched the guards off may have written anything, including what no other check sees."""
+    for table, guard in _rows("""
+        SELECT wanted.* FROM (VALUES
+            ('ledger_account', 'append_only'), ('ledger_account', 'append_only_whole'),
+            ('ledger_transaction', 'append_only'), ('ledger_transaction', 'append_only_whole'),
+            ('ledger_transaction', 'own_clock'), ('ledger_transaction', 'has_entries'),
+            ('ledger_transaction', 'exact_opposite'),
+            ('ledger_entry', 'append_only'), ('ledger_entry', 'append_only_whole'),
+            ('ledger_entry', 'balanced')
+        ) AS wanted (tablename, guard)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_trigger
+            WHERE tgrelid = wanted.tablename::regclass AND tgname = wanted.guard AND tgenabled IN ('O', 'A'))
+    """):
+        yield Finding(f"table {table}", f"its trigger {guard} is missing or switched off")
+
+
+def _transaction(pk: int, reference: str | None) -> str:
+    return f"transaction {pk} ({reference or 'gone'})"
+
+
+def _rows(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} LIMIT {MAX_FINDINGS}")
+        return list(cursor.fetchall())

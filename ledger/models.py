@@ -1,0 +1,121 @@
+"""Accounts, transactions and entries: written once, through `services.post` and `services.reverse`, and kept
+for ever. A balance is a sum of entries, never a column. What PostgreSQL refuses is in migration 0002."""
+
+from typing import Any
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, Q
+
+from ledger.lines import amount_text
+
+
+class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # no subscript at run time
+    """PostgreSQL's xid8: a number of 64 bits that names a database transaction and does not wrap around."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> int | None:
+        return None if value is None else int(value)
+
+
+class LedgerAccount(models.Model):
+    """A place where money of one currency and one mode is counted; `merchant:…` belongs to its merchant."""
+
+    address = models.TextField()
+    currency = models.CharField(max_length=3)
+    livemode = models.BooleanField()
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "ledger_account"
+        constraints = [
+            models.UniqueConstraint(fields=["address", "currency", "livemode"], name="ledger_account_once"),
+            models.CheckConstraint(
+                condition=Q(address__regex=r"^[a-z][a-z0-9_]*(:[A-Za-z0-9_-]+)*$"),
+                name="ledger_account_address_reads_as_a_path",
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[a-z]{3}$"), name="ledger_account_currency_is_iso_4217"
+            ),
+            models.CheckConstraint(
+                condition=Q(address__startswith="merchant:", merchant__isnull=False)
+                | (~Q(address__startswith="merchant:") & Q(merchant__isnull=True)),
+                name="ledger_account_of_a_merchant_has_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.currency.upper()} {'live' if self.livemode else 'test'}"
+
+
+class LedgerTransaction(models.Model):
+    """One booking, known by its reference for ever. Two clocks: when it happened and when we booked it."""
+
+    reference = models.TextField()
+    kind = models.TextField()
+    livemode = models.BooleanField()
+    merchant = models.ForeignKey(
+        "merchants.Merchant",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    occurred_at = models.DateTimeField(db_default=TransactionNow())
+    booked_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", db_index=False
+    )
+    # The database transaction that wrote the header: the only one from which entries are accepted.
+    xid = TransactionIdField(db_default=Func(function="pg_current_xact_id"), editable=False)
+
+    class Meta:
+        db_table = "ledger_transaction"
+        constraints = [
+            models.UniqueConstraint(fields=["reference"], name="ledger_transaction_reference_once"),
+            # Partial: most transactions reverse nothing and need no place in this index.
+            models.UniqueConstraint(
+                fields=["reverses"],
+                condition=Q(reverses__isnull=False),
+                name="ledger_transaction_reversed_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reference="") & ~Q(kind=""), name="ledger_transaction_has_reference_and_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(reverses__isnull=True) | ~Q(reverses=F("id")),
+                name="ledger_transaction_does_not_reverse_itself",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class LedgerEntry(models.Model):
+    """One line of a transaction: a positive amount is a debit, a negative one a credit."""
+
+    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries")
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False
+    )
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_entry"
+        indexes = [models.Index(fields=["account", "id"], name="ledger_entry_account_id")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount_minor=0), name="ledger_entry_amount_is_not_zero")
+        ]
+
+    def __str__(self) -> str:
+        side = "debit" if self.amount_minor > 0 else "credit"
+        return f"{side} {amount_text(abs(self.amount_minor), self.currency)}"
