@@ -1,0 +1,44 @@
+"""An attempt in memory: the rows of one operation, as they are or will be in the database."""
+
+from dataclasses import dataclass
+
+from payments.bookings import Money
+from payments.models import Charge, Operation, PaymentIntent, Refund
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One operation with the payment that it belongs to. `merchant` is the merchant's public id."""
+
+    operation: Operation
+    charge: Charge
+    intent: PaymentIntent
+    merchant: str
+    fee_basis_points: int
+    fee_fixed_minor: int
+    settlement_days: int
+    refund: Refund | None = None
+
+    @property
+    def money(self) -> Money:
+        """The operation's amount, for the bookings."""
+        return Money(
+            self.operation.amount_minor, self.operation.currency, self.merchant, self.operation.processor
+        )
+
+    @property
+    def start_reference(self) -> str:
+        """The ledger's reference of what phase 1 booked."""
+        return f"{self.operation.public_id}:start"
+
+    @property
+    def finish_reference(self) -> str:
+        return f"{self.operation.public_id}:finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused a change: a key, the sweeper, a person; with the request where there was one."""
+
+    name: str
+    request_id: str = ""

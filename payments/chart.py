@@ -1,0 +1,34 @@
+"""The chart of accounts: one function per account, giving its address. Pure."""
+
+
+def merchant_unconfirmed(merchant: str) -> str:
+    """What customers may have paid this merchant: sales whose outcome we don't know yet."""
+    return f"merchant:{merchant}:unconfirmed"
+
+
+def merchant_pending(merchant: str) -> str:
+    """What we owe the merchant and will pay out once it becomes available."""
+    return f"merchant:{merchant}:pending"
+
+
+def merchant_available(merchant: str) -> str:
+    """What we owe the merchant now."""
+    return f"merchant:{merchant}:available"
+
+
+def processor_unconfirmed(processor: str) -> str:
+    """What the processor may owe us: sales whose outcome we don't know yet."""
+    return f"processor:{processor}:unconfirmed"
+
+
+def processor_refunds_unconfirmed(processor: str) -> str:
+    """What the processor may have paid back to customers already."""
+    return f"processor:{processor}:refunds_unconfirmed"
+
+
+def processor_clearing(processor: str) -> str:
+    """What the processor owes us."""
+    return f"processor:{processor}:clearing"
+
+
+FEES_EARNED = "fees:earned"

@@ -1,0 +1,92 @@
+"""What can be wrong with a payment, in the words of the wire."""
+
+from typing import Any
+
+from core.errors import InvalidRequest, TollgateError
+from core.money import display
+
+# What a cardholder may be told, by decline code; anything else reads as the first line.
+DECLINE_MESSAGES = {
+    "generic_decline": "Your card was declined.",
+    "insufficient_funds": "Your card has insufficient funds.",
+    "expired_card": "Your card has expired.",
+    "incorrect_cvc": "Your card's security code is incorrect.",
+    "processing_error": "An error occurred while processing your card. Try again in a little bit.",
+    "authentication_required": "Your card was declined. This transaction requires authentication.",
+}
+# Declines whose code is a word of its own; all others are `card_declined` with a decline code.
+OWN_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error"})
+PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
+
+
+def decline_message(decline_code: str) -> str:
+    return DECLINE_MESSAGES.get(decline_code, DECLINE_MESSAGES["generic_decline"])
+
+
+def failure_code(decline_code: str) -> str:
+    """The `code` for a decline: `card_declined`, or the few that have a name of their own."""
+    return decline_code if decline_code in OWN_CODES else "card_declined"
+
+
+class CardDeclined(TollgateError):
+    """The answer to a charge that was refused; built from what the charge's row says."""
+
+    status = 402
+    type = "card_error"
+    retry = False
+
+    def __init__(self, *, charge: str, code: str, decline_code: str, message: str) -> None:
+        details: dict[str, Any] = {"charge": charge}
+        if decline_code:
+            details["decline_code"] = decline_code
+        super().__init__(message, param=PARAMS.get(code), code=code, **details)
+
+
+class AmountOutOfRange(InvalidRequest):
+    pass
+
+
+class CardDataRefused(InvalidRequest):
+    """A card number came where only tokens belong."""
+
+    def __init__(self, param: str) -> None:
+        super().__init__(
+            "Raw card details are taken by POST /v1/tokens and POST /v1/payment_methods only. "
+            f"Make a token there and pass its id as '{param}'.",
+            param=param,
+        )
+
+
+class TokenAlreadyUsed(InvalidRequest):
+    code = "token_already_used"
+
+    def __init__(self, token: str) -> None:
+        super().__init__(f"You cannot use a token more than once: {token}.", param="source")
+
+
+class NoProcessor(InvalidRequest):
+    """No processor is set up for what the request asks."""
+
+    def __init__(self, *, livemode: bool) -> None:
+        mode = "live" if livemode else "test"
+        super().__init__(f"No processor is configured for {mode} mode, so nothing can be charged in it.")
+
+
+class RefundRefused(InvalidRequest):
+    """The charge is not in a state that leaves anything to refund."""
+
+
+class ChargeAlreadyRefunded(RefundRefused):
+    code = "charge_already_refunded"
+
+    def __init__(self, charge: str) -> None:
+        super().__init__(f"Charge {charge} has already been refunded.")
+
+
+class RefundExceedsCharge(RefundRefused):
+    def __init__(self, *, asked_minor: int, left_minor: int, currency: str, charge: str) -> None:
+        super().__init__(
+            f"Refund amount ({display(asked_minor, currency)}) is greater than unrefunded amount on "
+            f"charge {charge} ({display(left_minor, currency)})",
+            param="amount",
+        )

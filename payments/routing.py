@@ -1,0 +1,34 @@
+"""Which processor a payment goes to, and the adapters themselves, built once per process from the settings."""
+
+import functools
+from typing import Any, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from payments.errors import NoProcessor
+from processors.protocol import Processor
+from processors.vault import VaultClient
+
+
+def choose(*, livemode: bool) -> str:
+    """The name of the processor for a new attempt. NoProcessor where none serves the mode."""
+    for name, config in settings.PROCESSORS.items():
+        if config["livemode"] == livemode:
+            return str(name)
+    raise NoProcessor(livemode=livemode)
+
+
+@functools.cache
+def processor(name: str) -> Processor:
+    """The adapter of that name. KeyError for one that is no longer configured."""
+    config: dict[str, Any] = settings.PROCESSORS[name]
+    return cast(
+        Processor,
+        import_string(config["adapter"])(name=name, vault=vault(), **config.get("options", {})),
+    )
+
+
+@functools.cache
+def vault() -> VaultClient:
+    return VaultClient(settings.VAULT_URL, settings.VAULT_SHARED_SECRET)

@@ -1,0 +1,70 @@
+"""The calls to processors. Nothing is held while one runs: no transaction, no database connection."""
+
+from core.db import release_connection
+from payments import routing
+from payments.attempts import Attempt
+from payments.models import Operation
+from payments.services.timing import LOOK_TIMEOUT_SECONDS, RESEND_CHARGE_SECONDS
+from processors.protocol import AuthorizationRequest, NotFound, NotSent, Outcome, RefundRequest, Unknown
+
+# The vault's words for a card that no repetition will bring back.
+CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unreadable"})
+
+
+def ask_processor(attempt: Attempt, *, timeout_seconds: float) -> Outcome:
+    """Sends the operation, under its reference. May be repeated: the reference makes it happen once."""
+    operation, charge = attempt.operation, attempt.charge
+    processor = routing.processor(operation.processor)
+    release_connection()
+    match operation.kind:
+        case Operation.Kind.SALE | Operation.Kind.AUTHORIZE:
+            return processor.authorize(
+                AuthorizationRequest(
+                    reference=operation.public_id,
+                    amount_minor=operation.amount_minor,
+                    currency=operation.currency,
+                    capture=operation.kind == Operation.Kind.SALE,
+                    token=charge.source,
+                    merchant=attempt.merchant,
+                    livemode=charge.livemode,
+                    descriptor=charge.statement_descriptor,
+                ),
+                timeout_seconds=timeout_seconds,
+            )
+        case Operation.Kind.REFUND:
+            return processor.refund(
+                RefundRequest(
+                    reference=operation.public_id,
+                    processor_id=charge.processor_id,
+                    amount_minor=operation.amount_minor,
+                    currency=operation.currency,
+                ),
+                timeout_seconds=timeout_seconds,
+            )
+        case _:
+            raise ValueError(f"no such kind of operation: {operation.kind}")
+
+
+def discover(attempt: Attempt, *, age_seconds: float, timeout_seconds: float) -> Outcome:
+    """Closes in on an open outcome, by the processor's word on our reference only: found; or the same reference
+    sent again; or, for a charge that is no longer fresh, voided by reference.
+
+    "Not found" is no answer, and neither is a repetition that never left us: the first sending may still be on
+    its way.
+    """
+    operation = attempt.operation
+    processor = routing.processor(operation.processor)
+    release_connection()
+    found = processor.look_up(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    if not isinstance(found, NotFound):
+        return found
+    if attempt.refund is None and age_seconds > RESEND_CHARGE_SECONDS:
+        return processor.void_by_reference(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    match ask_processor(attempt, timeout_seconds=timeout_seconds):
+        case NotSent(code=code) if code in CARD_IS_GONE and attempt.refund is None:
+            # It can never be sent again: only a tombstone ends it.
+            return processor.void_by_reference(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+        case NotSent(reason=reason):
+            return Unknown(f"could not be sent again: {reason}")
+        case outcome:
+            return outcome

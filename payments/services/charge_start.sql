@@ -1,0 +1,60 @@
+-- Phase 1 of a charge in one round trip and one transaction: the claim on the client's key, the intent, the
+-- charge, the operation, the ledger's hold and the timeline. No row at all when the key is taken already.
+WITH claim AS (
+    INSERT INTO idempotency_claim
+        (merchant_id, livemode, key, fingerprint, owner, lease_until, operation, request_id)
+    VALUES (%(merchant_id)s, %(livemode)s, %(key)s, %(fingerprint)s, %(owner)s,
+            now() + %(lease_seconds)s * interval '1 second', %(operation)s, %(request_id)s)
+    ON CONFLICT (merchant_id, livemode, key) DO NOTHING
+    RETURNING id
+), intent AS (
+    INSERT INTO payments_paymentintent
+        (public_id, merchant_id, livemode, state, amount_minor, currency, description, metadata)
+    SELECT %(intent)s, %(merchant_id)s, %(livemode)s, %(intent_state)s, %(amount_minor)s, %(currency)s,
+           %(description)s, %(metadata)s::jsonb
+    FROM claim
+    RETURNING id
+), charge AS (
+    INSERT INTO payments_charge
+        (public_id, merchant_id, livemode, payment_intent_id, state, amount_minor, currency, processor,
+         source, payment_method, card_brand, card_last4, card_exp_month, card_exp_year, card_fingerprint,
+         card_funding, card_country, card_checks, billing_details, description, metadata, receipt_email,
+         statement_descriptor, statement_descriptor_suffix)
+    SELECT %(charge)s, %(merchant_id)s, %(livemode)s, intent.id, %(charge_state)s, %(amount_minor)s,
+           %(currency)s, %(processor)s, %(source)s, %(payment_method)s, %(card_brand)s, %(card_last4)s,
+           %(card_exp_month)s, %(card_exp_year)s, %(card_fingerprint)s, %(card_funding)s, %(card_country)s,
+           %(card_checks)s::jsonb, %(billing_details)s::jsonb, %(description)s, %(metadata)s::jsonb,
+           %(receipt_email)s, %(statement_descriptor)s, %(statement_descriptor_suffix)s
+    FROM intent
+    RETURNING id, created_at
+), operation AS (
+    INSERT INTO payments_operation
+        (public_id, merchant_id, livemode, kind, payment_intent_id, charge_id, state, amount_minor, currency,
+         processor, deadline_at, next_attempt_at, claim_id, request_id, idempotency_key, actor)
+    SELECT %(operation)s, %(merchant_id)s, %(livemode)s, %(kind)s, intent.id, charge.id,
+           %(operation_state)s, %(amount_minor)s, %(currency)s, %(processor)s,
+           now() + %(timeout_seconds)s * interval '1 second',
+           now() + %(first_look_seconds)s * interval '1 second',
+           claim.id, %(request_id)s, %(key)s, %(actor)s
+    FROM claim, intent, charge
+    RETURNING id, deadline_at, next_attempt_at
+), header AS (
+    INSERT INTO ledger_transaction (reference, kind, livemode, merchant_id, occurred_at)
+    SELECT %(start_reference)s, 'sale_started', %(livemode)s, %(merchant_id)s, now()
+    FROM operation
+    RETURNING id
+), entries AS (
+    INSERT INTO ledger_entry (transaction_id, account_id, currency, amount_minor)
+    SELECT header.id, line.account, %(currency)s, line.amount
+    FROM header, unnest(%(line_accounts)s::bigint[], %(line_amounts)s::bigint[]) AS line (account, amount)
+), timeline AS (
+    INSERT INTO payments_timelineentry
+        (payment_intent_id, merchant_id, livemode, kind, actor, request_id, charge_id, operation_id,
+         intent_state, charge_state, operation_state)
+    SELECT intent.id, %(merchant_id)s, %(livemode)s, 'charge.started', %(actor)s, %(request_id)s, charge.id,
+           operation.id, %(intent_state)s, %(charge_state)s, %(operation_state)s
+    FROM intent, charge, operation
+)
+SELECT claim.id AS claim_id, intent.id AS intent_id, charge.id AS charge_id, charge.created_at,
+       operation.id AS operation_id, operation.deadline_at, operation.next_attempt_at
+FROM claim, intent, charge, operation

@@ -1,0 +1,206 @@
+"""Phase 2: the one place where an operation ends, whoever learned of its outcome: the request itself, a retry,
+the sweeper. Ends each operation once; whoever comes later changes nothing and gets the same answer."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from core.db import in_transaction, load_statement, run_statement
+from core.faults import fault_point
+from core.ids import new_id
+from idempotency.keys import Answer
+from idempotency.models import Claim
+from idempotency.services import keep_answer, let_go
+from ledger.models import LedgerTransaction
+from ledger.services import post, reverse
+from payments.attempts import Actor, Attempt
+from payments.models import Operation, TimelineEntry
+from payments.queries import refunded_minor
+from payments.services.conclude import Conclusion, EventDraft, conclude, is_final, pending_answer
+from payments.services.load import attempt_of, lock_attempt
+from payments.services.start import jsonb, ledger_columns
+from processors.protocol import NotSent, Outcome, Unknown
+from webhooks.kick import kick
+from webhooks.services import record_event
+
+CHARGE_FINISH = load_statement("charge_finish.sql")
+
+before_phase_2_commits = fault_point("charge.before_phase_2_commits")
+after_phase_2 = fault_point("charge.after_phase_2")
+
+
+def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
+    """Ends a charge that this process has just started, in one round trip. Where somebody else ended it first,
+    their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to."""
+    if not is_final(attempt, outcome):
+        return finish_operation(attempt.operation.pk, outcome, actor)
+    conclusion = conclude(attempt, outcome, now=datetime.now(UTC))
+    operation_id = attempt.operation.pk
+    before_phase_2_commits()
+    if not run_statement(CHARGE_FINISH, finish_columns(attempt, conclusion, actor)):
+        return finish_operation(operation_id, outcome, actor)
+    after_phase_2()
+    kick()
+    return replace(conclusion.answer, original_request=attempt.operation.request_id)
+
+
+def finish_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+    """Ends the operation if it is open and the outcome is final; notes an unknown outcome; in any case says what
+    the client is to be told. Once, however often and by however many it is called."""
+    answer = _finish(operation_id, outcome, actor)
+    kick()
+    return answer
+
+
+@in_transaction
+def _finish(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+    attempt = lock_attempt(operation_id)
+    operation = attempt.operation
+    if not operation.is_open:
+        return kept_answer(operation)
+    if not is_final(attempt, outcome):
+        return _doubt(attempt, outcome, actor)
+    conclusion = conclude(
+        attempt, outcome, now=datetime.now(UTC), refunded_minor=refunded_minor(attempt.charge)
+    )
+    _write(attempt, conclusion, actor)
+    before_phase_2_commits()
+    return replace(conclusion.answer, original_request=operation.request_id)
+
+
+def _doubt(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
+    """The outcome stays open: the sweeper owns it from here, and a retry of the client may ask at once."""
+    operation = attempt.operation
+    if operation.state == Operation.State.PROCESSING:
+        operation.doubt()
+        operation.save(update_fields=["state"])
+    reason = outcome.reason if isinstance(outcome, Unknown | NotSent) else f"not what we asked for: {outcome}"
+    timeline(attempt, "outcome.unknown", actor, reason=reason)
+    if operation.claim_id is not None:
+        let_go(operation.claim_id)
+    return pending_answer(attempt)
+
+
+def _write(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> None:
+    operation, charge = attempt.operation, attempt.charge
+    operation.save(update_fields=["state", "next_attempt_at", "finished_at", "answer"])
+    if attempt.refund is not None:
+        attempt.refund.save(update_fields=["state", "processor_id", "balance_transaction", "failure_reason"])
+    else:
+        charge.save()
+        attempt.intent.save(update_fields=["state"])
+    _book(attempt, conclusion)
+    if conclusion.balance is not None:
+        conclusion.balance.save(force_insert=True)
+    timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
+    for draft in conclusion.events:
+        record(attempt, draft)
+    if operation.claim_id is not None:
+        keep_answer(operation.claim_id, conclusion.answer)
+
+
+def _book(attempt: Attempt, conclusion: Conclusion) -> None:
+    if conclusion.reverses_start:
+        started = LedgerTransaction.objects.get(reference=attempt.start_reference)
+        reverse(started, reference=attempt.finish_reference, kind=conclusion.booking_kind)
+        return
+    post(
+        reference=attempt.finish_reference,
+        kind=conclusion.booking_kind,
+        lines=conclusion.booking,
+        livemode=attempt.charge.livemode,
+        merchant_id=attempt.charge.merchant_id,
+    )
+
+
+def timeline(attempt: Attempt, kind: str, actor: Actor, *, reason: str = "") -> None:
+    """One timeline row with every state that the attempt's rows hold now."""
+    TimelineEntry.objects.create(
+        payment_intent=attempt.intent,
+        merchant_id=attempt.charge.merchant_id,
+        livemode=attempt.charge.livemode,
+        kind=kind,
+        actor=actor.name,
+        reason=reason[:500],
+        request_id=actor.request_id,
+        charge=attempt.charge,
+        refund=attempt.refund,
+        operation=attempt.operation,
+        intent_state=attempt.intent.state,
+        charge_state=attempt.charge.state,
+        refund_state=attempt.refund.state if attempt.refund else "",
+        operation_state=attempt.operation.state,
+    )
+
+
+def record(attempt: Attempt, draft: EventDraft) -> None:
+    """Records an event of the attempt, inside the transaction of the change it tells of."""
+    record_event(
+        merchant_id=attempt.charge.merchant_id,
+        livemode=attempt.charge.livemode,
+        type=draft.type,
+        object_id=draft.object_id,
+        data=draft.data,
+        previous_attributes=draft.previous_attributes,
+        request_id=attempt.operation.request_id,
+        idempotency_key=attempt.operation.idempotency_key,
+    )
+
+
+def kept_answer(operation: Operation) -> Answer:
+    """What the client of an ended operation is told, whoever ended it. Where its claim is forgotten by now, the
+    payment itself tells, as it stands."""
+    claim = Claim.objects.filter(pk=operation.claim_id).first() if operation.claim_id else None
+    if claim is not None and claim.status is not None and claim.body is not None:
+        return Answer(claim.status, claim.body, replayed=True, original_request=claim.request_id)
+    shown = pending_answer(attempt_of(operation.public_id))
+    return replace(shown, final=True, original_request=operation.request_id)
+
+
+def finish_columns(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> dict[str, object]:
+    """What the statement of phase 2 is run with."""
+    operation, charge, intent = attempt.operation, attempt.charge, attempt.intent
+    accounts, amounts = ledger_columns(conclusion.booking, attempt)
+    (event,) = conclusion.events
+    return {
+        "operation_id": operation.pk,
+        "operation_state": operation.state,
+        # "Never left us" ends an operation only where nobody else may have sent it meanwhile.
+        "only_if_first": operation.state == Operation.State.NOT_DONE,
+        "raw": jsonb(operation.answer) if operation.answer else None,
+        "charge_id": charge.pk,
+        "charge": charge.public_id,
+        "charge_state": charge.state,
+        "captured_minor": charge.captured_minor,
+        "fee_minor": charge.fee_minor,
+        "balance_transaction": charge.balance_transaction,
+        "available_on": conclusion.balance.available_on if conclusion.balance else None,
+        "processor_id": charge.processor_id,
+        "authorization_code": charge.authorization_code,
+        "network_transaction_id": charge.network_transaction_id,
+        "card_checks": jsonb(charge.card_checks),
+        "failure_code": charge.failure_code,
+        "decline_code": charge.decline_code,
+        "failure_message": charge.failure_message,
+        "intent_id": intent.pk,
+        "intent_state": intent.state,
+        "start_reference": attempt.start_reference,
+        "finish_reference": attempt.finish_reference,
+        "booking_kind": conclusion.booking_kind,
+        "reverses_start": conclusion.reverses_start,
+        "merchant_id": charge.merchant_id,
+        "livemode": charge.livemode,
+        "currency": charge.currency,
+        "line_accounts": accounts,
+        "line_amounts": amounts,
+        "timeline_kind": conclusion.kind,
+        "reason": conclusion.reason,
+        "actor": actor.name,
+        "request_id": operation.request_id,
+        "key": operation.idempotency_key,
+        "event": new_id("evt"),
+        "event_type": event.type,
+        "event_data": jsonb(event.data),
+        "claim_id": operation.claim_id,
+        "status": conclusion.answer.status,
+        "body": conclusion.answer.body,
+    }

@@ -1,0 +1,78 @@
+"""Finishes what a crash, a timeout or a vanished client left open: for the client that repeats its key, and
+for the sweeper that looks after operations nobody asks about."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from core.db import load_statement, release_connection, run_statement
+from core.faults import fault_point
+from idempotency.errors import KeyInUse
+from idempotency.keys import Answer, Key
+from idempotency.services import Abandoned, settle, take_over
+from payments.attempts import Actor
+from payments.models import Operation
+from payments.services.ask import discover
+from payments.services.finish import finish_operation, kept_answer
+from payments.services.load import attempt_of
+from payments.services.timing import LEASE_GRACE_SECONDS, LOOK_TIMEOUT_SECONDS, NEXT_LOOKS_SECONDS
+
+CLAIM_DUE = load_statement("claim_due.sql")
+# A sweep looks after this many at a time, side by side: most of its time is waiting for processors.
+SWEEP_BATCH = 16
+
+log = logging.getLogger("tollgate.payments")
+before_resume = fault_point("operation.before_resume")
+
+
+def repeat(key: Key, actor: Actor) -> Answer | None:
+    """What a repeated key gets: the kept answer; or the work finished here and now, where its owner is gone;
+    None where the key is free. KeyInUse while the first request lives, KeyReused for another request."""
+    settled = settle(key)
+    if not isinstance(settled, Abandoned):
+        return settled
+    patience = LOOK_TIMEOUT_SECONDS + settings.PROCESSOR_TIMEOUT_SECONDS + LEASE_GRACE_SECONDS
+    if not take_over(settled, lease_seconds=patience):
+        raise KeyInUse(key.text)
+    Operation.objects.filter(public_id=settled.operation, state__in=Operation.OPEN).update(
+        attempts=F("attempts") + 1
+    )
+    return resume_operation(settled.operation, actor)
+
+
+def sweep_operations() -> int:
+    """Looks after every operation that is due, once; how many. Two sweepers never take the same one."""
+    swept = 0
+    while due := run_statement(CLAIM_DUE, {"limit": SWEEP_BATCH, "delays": list(NEXT_LOOKS_SECONDS)}):
+        with ThreadPoolExecutor(SWEEP_BATCH, thread_name_prefix="sweep") as pool:
+            list(pool.map(_sweep, [row.public_id for row in due]))
+        swept += len(due)
+    return swept
+
+
+def resume_operation(reference: str, actor: Actor) -> Answer:
+    """Learns the outcome of an operation from its processor and ends it, if it can be learned now."""
+    attempt = attempt_of(reference)
+    operation = attempt.operation
+    before_resume()
+    if not operation.is_open:
+        return kept_answer(operation)
+    outcome = discover(
+        attempt,
+        age_seconds=(timezone.now() - operation.created_at).total_seconds(),
+        timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS,
+    )
+    return finish_operation(operation.pk, outcome, actor)
+
+
+def _sweep(reference: str) -> None:
+    try:
+        resume_operation(reference, Actor("sweeper"))
+    except Exception:
+        # One that fails must not hold the others up; it is due again by its own row.
+        log.exception("operation %s could not be swept", reference)
+    finally:
+        release_connection()

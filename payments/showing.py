@@ -1,0 +1,55 @@
+"""How the console words payments: states with their colours, cards, and who did it."""
+
+from django.utils.safestring import SafeString
+
+from core.showing import badge, words
+from payments.models import Charge
+from payments.serializers import BRAND_NAMES
+
+TONES = {
+    "captured": "good",
+    "succeeded": "good",
+    "enabled": "good",
+    "authorized": "info",
+    "requires_capture": "info",
+    "requires_action": "info",
+    "created": "open",
+    "processing": "open",
+    "pending": "open",
+    "partially_refunded": "info",
+    "refunded": "quiet",
+    "not_done": "quiet",
+    "canceled": "quiet",
+    "failed": "bad",
+    "declined": "bad",
+    "requires_payment_method": "bad",
+    "given_up": "bad",
+    "unknown": "bad",
+}
+
+
+def state_badge(state: str) -> SafeString:
+    return badge(words(state), TONES.get(state, "quiet"))
+
+
+def card_text(charge: Charge) -> str:
+    """`Visa •••• 4242`, which is all that anyone here may know of a card."""
+    brand = BRAND_NAMES.get(charge.card_brand, charge.card_brand.capitalize() or "Card")
+    return f"{brand} •••• {charge.card_last4}" if charge.card_last4 else "–"
+
+
+def shown_state(charge: Charge, refunded_minor: int) -> str:
+    """The charge's state as people call it: refunds are no state, but what they look for."""
+    if charge.state != Charge.State.CAPTURED or not refunded_minor:
+        return str(charge.state)
+    return "refunded" if refunded_minor >= (charge.captured_minor or 0) else "partially_refunded"
+
+
+def who(actor: str) -> str:
+    """Who did it, in words: a person, a merchant's key, or ourselves."""
+    kind, _, name = actor.partition(":")
+    if kind == "staff" and name:
+        return f"{name} (staff)"
+    if actor.startswith(("sk_", "pk_")):
+        return f"API key {actor}"
+    return {"sweeper": "Tollgate, looking after it", "": "Tollgate"}.get(actor, actor)

@@ -1,0 +1,84 @@
+"""One whole gateway for all tests of this folder: real processes, a bank, and books that are kept to the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.conf import settings
+
+from merchants.services import NewMerchant, create_merchant
+from tests.conftest import Books, point_django_at, point_redis_at
+from tests.support import processes
+from tests.support.bank import Bank
+from tests.support.processes import System
+from tests.support.servers import Servers
+
+DATABASE = "system"
+# Short, so that the tests of time-outs take seconds; the order of the deadlines is what counts.
+PROCESSOR_TIMEOUT_SECONDS = 3
+
+
+@pytest.fixture(scope="session")
+def system(servers: Servers) -> Iterator[System]:
+    servers.new_database(DATABASE)
+    folder = servers.folder / "system"
+    (folder / "faults").mkdir(parents=True)
+    bank = processes.bank(folder)
+    vault = processes.vault(folder, servers.vault_environment(), banks=[bank.url])
+    environment = {
+        **servers.gateway_environment(DATABASE),
+        "VAULT_URL": vault.url,
+        "SANDBOX_BANK_URL": bank.url,
+        "FAULTS_DIR": str(folder / "faults"),
+        "PROCESSOR_TIMEOUT_SECONDS": str(PROCESSOR_TIMEOUT_SECONDS),
+    }
+    whole = System(
+        folder,
+        bank,
+        vault,
+        processes.web(folder, environment, workers=2),
+        processes.worker(folder, environment),
+        processes.beat(folder, environment),
+        environment,
+    )
+    try:
+        for process in whole.everything:
+            process.start()
+        yield whole
+    finally:
+        for process in reversed(whole.everything):
+            process.stop()
+
+
+@pytest.fixture(scope="module")
+def system_books(system: System, servers: Servers, django_db_blocker: Any) -> Iterator[Books]:
+    """Points this process's Django at the system's database too, to look into the books."""
+    before = dict(settings.DATABASES["default"])
+    point_django_at(dj_database_url.parse(servers.application_url(DATABASE)))
+    point_redis_at(servers.valkey.url())
+    try:
+        with django_db_blocker.unblock():
+            yield Books(DATABASE, servers)
+    finally:
+        point_django_at(before)
+
+
+@pytest.fixture
+def shop(system_books: Books) -> NewMerchant:
+    """A merchant of the test's own."""
+    return create_merchant("A shop")
+
+
+@pytest.fixture
+def bank(system: System) -> Iterator[Bank]:
+    """The sandbox bank's other side. Faults end with the test."""
+    control = Bank(system.bank.url)
+    yield control
+    control.clear_faults()
+
+
+@pytest.fixture
+def folder(system: System) -> Path:
+    return system.folder

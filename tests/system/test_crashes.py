@@ -1,0 +1,148 @@
+"""kill -9 of the web process at every step of a charge: the charge ends as the bank says, done once, and the
+client's retry gets the answer."""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import urllib3
+
+from ledger.queries import trial_balance
+from merchants.services import NewMerchant
+from payments.models import Charge, Operation
+from tests.support.bank import Bank
+from tests.support.client import Client, Reply
+from tests.support.eventually import eventually
+from tests.support.processes import System
+
+CHARGE_POINTS = [
+    "charge.before_phase_1_commits",
+    "charge.after_phase_1",
+    "charge.after_processor",
+    "charge.before_phase_2_commits",
+    "charge.after_phase_2",
+]
+REFUND_POINTS = [
+    "refund.before_phase_1_commits",
+    "refund.after_phase_1",
+    "refund.after_processor",
+    "charge.before_phase_2_commits",
+]
+
+
+@pytest.fixture
+def client(system: System, shop: NewMerchant) -> Client:
+    return Client(system.web.url, shop.keys["sk_test"])
+
+
+def cut_off(call: object) -> None:
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        call()  # type: ignore[operator]
+
+
+def retried(client: Client, send: object) -> Reply:
+    """Repeats as an SDK does: on a lost connection, 409 and 5xx."""
+
+    def attempt() -> Reply | None:
+        try:
+            reply: Reply = send()  # type: ignore[operator]
+        except urllib3.exceptions.HTTPError:
+            return None
+        return None if reply.status == 409 or reply.status >= 500 else reply
+
+    return eventually(attempt, what="an answer to the retry")
+
+
+def unconfirmed(shop: NewMerchant) -> int:
+    rows = [row for row in trial_balance() if "unconfirmed" in row.address]
+    return sum(
+        abs(row.debit - row.credit) for row in rows if shop.merchant.public_id in row.address
+    )
+
+
+@pytest.mark.parametrize("retry", [True, False], ids=["client retries", "client is gone"])
+@pytest.mark.parametrize("point", CHARGE_POINTS)
+def test_a_charge_survives_kill_9(
+    system: System, client: Client, shop: NewMerchant, bank: Bank, point: str, retry: bool
+) -> None:
+    system.fault(point, "kill")
+    cut_off(lambda: client.charge(idempotency_key="k"))
+    system.wait_for_fault(point)
+    system.web.restart()
+    if retry or point == "charge.before_phase_1_commits":
+        answer = retried(client, lambda: client.charge(idempotency_key="k"))
+    else:
+        eventually(
+            lambda: not Operation.objects.filter(merchant=shop.merchant, next_attempt_at__isnull=False).exists(),
+            what="the sweeper",
+        )
+        answer = client.charge(idempotency_key="k")
+        assert answer.headers["Idempotent-Replayed"] == "true"
+    assert (answer.status, answer.json()["status"]) == (200, "succeeded")
+    operation = Operation.objects.get(merchant=shop.merchant)
+    assert operation.state == "succeeded"
+    assert Charge.objects.get(merchant=shop.merchant).public_id == answer.json()["id"]
+    assert bank.counts(operation.public_id)["authorize"] == 1
+    assert unconfirmed(shop) == 0
+
+
+@pytest.mark.parametrize("point", REFUND_POINTS)
+def test_a_refund_survives_kill_9(
+    system: System, client: Client, shop: NewMerchant, bank: Bank, point: str
+) -> None:
+    charge = client.charge().json()["id"]
+    fields = {"charge": charge, "amount": 4_000}
+    system.fault(point, "kill")
+    cut_off(lambda: client.post("/v1/refunds", fields, idempotency_key="r"))
+    system.wait_for_fault(point)
+    system.web.restart()
+    answer = retried(client, lambda: client.post("/v1/refunds", fields, idempotency_key="r"))
+    assert (answer.status, answer.json()["status"]) == (200, "succeeded")
+    operation = Operation.objects.get(merchant=shop.merchant, kind="refund")
+    assert bank.counts(operation.public_id)["refund"] == 1
+    assert client.get(f"/v1/charges/{charge}").json()["amount_refunded"] == 4_000
+    assert unconfirmed(shop) == 0
+
+
+def test_a_frozen_process_that_wakes_up_changes_nothing(
+    system: System, client: Client, shop: NewMerchant, bank: Bank
+) -> None:
+    """Its lease ends, the sweeper closes the operation, and only then does it go on."""
+    system.fault("charge.after_phase_1", "delay 12")
+    with ThreadPoolExecutor(1) as pool:
+        frozen = pool.submit(client.charge, idempotency_key="k")
+        eventually(
+            lambda: Operation.objects.filter(merchant=shop.merchant, state="succeeded").exists(),
+            what="the sweeper",
+        )
+        late = frozen.result()
+    again = client.charge(idempotency_key="k")
+    assert late.status == again.status == 200
+    assert late.body == again.body
+    operation = Operation.objects.get(merchant=shop.merchant)
+    assert bank.counts(operation.public_id)["authorize"] == 1
+    assert unconfirmed(shop) == 0
+
+
+def test_all_web_workers_die_under_load_and_nothing_is_doubled_or_lost(
+    system: System, client: Client, shop: NewMerchant, bank: Bank
+) -> None:
+    bank.fault("latency", match={"kind": "authorize"}, min_seconds=0.0, max_seconds=0.4)
+    keys = [f"load-{n}" for n in range(40)]
+    with ThreadPoolExecutor(10) as pool:
+        asked = [
+            pool.submit(retried, client, functools.partial(client.charge, idempotency_key=key)) for key in keys
+        ]
+        eventually(lambda: sum(future.done() for future in asked) > 8)
+        system.web.restart()
+        answers = [future.result() for future in asked]
+    assert {answer.status for answer in answers} == {200}
+    eventually(
+        lambda: not Operation.objects.filter(merchant=shop.merchant, next_attempt_at__isnull=False).exists(),
+        what="the sweeper",
+    )
+    operations = Operation.objects.filter(merchant=shop.merchant)
+    assert operations.count() == len(keys)
+    assert all(bank.counts(operation.public_id)["authorize"] == 1 for operation in operations)
+    assert {client.charge(idempotency_key=key).json()["status"] for key in keys} == {"succeeded"}
+    assert unconfirmed(shop) == 0
