@@ -1,0 +1,63 @@
+# Relative paths only: the folder may have a space in its name.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=python3.12
+RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench
+
+help:
+	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
+	@echo "make test    all tests, on servers of their own"
+	@echo "make check   style, types, layers, migrations and settings"
+	@echo "make bench   charges per second, next to what the database alone can do"
+
+run: .venv/run.stamp
+	@$(BIN)/python -m gateway.supervisor
+
+test: .venv/dev.stamp
+	@$(BIN)/python -m pytest
+
+bench: .venv/dev.stamp
+	@$(BIN)/python -m bench
+
+# Nothing here needs a running database, nor may it find the one of `make run`.
+UNUSED := not-a-secret-only-long-and-varied-enough-to-pass-0123456789-abcdefghij
+KEYS := .venv/check-keys.json
+GATEWAY := env -u FAULTS_DIR TOLLGATE_ENV=production SECRET_KEY=$(UNUSED) VAULT_SHARED_SECRET=$(UNUSED) \
+	PUBLIC_URL=https://pay.example.com ALLOWED_HOSTS=pay.example.com DATABASE_URL=postgres:///nowhere
+VAULT := env -u FAULTS_DIR TOLLGATE_ENV=production VAULT_SECRET_KEY=$(UNUSED) VAULT_SHARED_SECRET=$(UNUSED) \
+	VAULT_ALLOWED_HOSTS=vault.example.com VAULT_FORWARD_ORIGINS=https://bank.example.com \
+	VAULT_KEY_FILE=$(KEYS) VAULT_DATABASE_URL=postgres:///nowhere
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	TOLLGATE_ENV=development $(BIN)/mypy .
+	TOLLGATE_ENV=development $(BIN)/mypy --config-file vault/mypy.ini vault tests/vault
+	$(BIN)/lint-imports
+	$(GATEWAY) $(BIN)/python manage.py check_migrations
+	$(GATEWAY) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@umask 077; $(BIN)/python -c 'from gateway.data_folder import vault_keys; print(vault_keys())' >$(KEYS)
+	$(VAULT) $(BIN)/python -m vault check_migrations
+	$(VAULT) $(BIN)/python -m vault check --deploy --fail-level WARNING
+
+.venv/made.stamp:
+	@command -v $(PYTHON) >/dev/null || { echo "Tollgate needs Python 3.11 or newer, and there is no $(PYTHON)."; exit 1; }
+	@$(PYTHON) -c '$(RECENT)'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -c '$(RECENT)'
+	@touch $@
+
+.venv/run.stamp: requirements.txt .venv/made.stamp
+	@echo "Installing what requirements.txt names"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt requirements.txt .venv/made.stamp
+	@echo "Installing what requirements-dev.txt names"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/run.stamp

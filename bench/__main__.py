@@ -1,0 +1,78 @@
+"""`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do, and
+whether a slow bank slows it down. Exit code 1 when the database does not hold what was answered."""
+
+import argparse
+import resource
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import reference, report, scenarios, stored
+from bench.load import Load
+from bench.room import Room, open_room
+from gateway.child import CannotStart
+
+RESULTS = Path(__file__).with_name("results.json")
+OPEN_FILES = 16_384
+SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000")
+
+
+def main() -> int:
+    options = _options()
+    console = Console()
+    _allow_many_connections()
+    try:
+        with report.progress(console) as stages:
+            stages.stage("starting", 0)
+            with open_room() as room:
+                results = measure(room, stages, seconds=options.seconds, only=options.only)
+    except (CannotStart, stored.WronglyStored, reference.Failed) as error:
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, style="red")
+        return 1
+    report.show(console, results)
+    report.write(options.output, results)
+    return 0
+
+
+def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None) -> report.Results:
+    """The figures, once what was answered has been compared with what is stored."""
+    results: dict[str, scenarios.Figures] = {}
+    merchant, key = room.new_merchant("The bench")
+    load = Load(room.port, key)
+    script = reference.prepare(room)
+    try:
+        if only == "reference":
+            results["reference"] = scenarios.references(script, stages, seconds=seconds)
+        else:
+            scenarios.warm_up(room, load, stages)
+        if only in (None, "gateway_0ms"):
+            results |= scenarios.in_turn(room, load, script, stages, seconds=seconds)
+        if only in (None, "slow_bank_1000"):
+            results["slow_bank_1000"] = scenarios.slow_bank(room, load, stages, seconds=seconds)
+    finally:
+        load.close()
+    stages.stage("checking", 0)
+    stored.check_reference(room, script.merchant, script.charges)
+    stored.check_answers(room, merchant, load)
+    stored.check_books(room)
+    return results
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=12, help="of each run; the slow bank's has twice as many")
+    parser.add_argument("--only", choices=SCENARIOS, help="gateway_0ms brings its reference with it")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the file for the figures")
+    return parser.parse_args()
+
+
+def _allow_many_connections() -> None:
+    """As many as the web processes may hold, in this process too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""A bank inside the web process, so that the benchmark measures the gateway and its database alone. It says yes:
+at once, or after the seconds that the charge's statement descriptor tells. Only `bench.settings` names it."""
+
+import time
+from typing import Any
+
+from processors.protocol import (
+    Approved,
+    AuthorizationRequest,
+    NotFound,
+    Outcome,
+    RefundRequest,
+    Tombstoned,
+)
+
+SLEEPS = "SLEEPS "
+
+
+class InProcessBank:
+    """See `processors.protocol.Processor`."""
+
+    def __init__(self, *, name: str, **unused: Any) -> None:
+        self.name = name
+
+    def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome:
+        if request.descriptor.startswith(SLEEPS):
+            time.sleep(float(request.descriptor.removeprefix(SLEEPS)))
+        return Approved(f"auth_{request.reference}", request.amount_minor, authorization_code="123456")
+
+    def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
+        return Approved(f"ref_{request.reference}", request.amount_minor)
+
+    def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
+        return NotFound()
+
+    def void_by_reference(self, reference: str, *, timeout_seconds: float) -> Outcome:
+        return Tombstoned()

@@ -1,0 +1,190 @@
+"""The console's frame: its side bar, and the home page, which says what is wrong today. It reads the rows of
+today and the open ones only."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Count, Min, Sum
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils import timezone
+
+from core.console import midnight
+from ledger.queries import unconfirmed
+from payments.models import Charge, Operation
+from webhooks.models import Delivery
+
+MAX_ROWS = 8
+# What approval is measured on: attempts that the processor has decided.
+APPROVED = (Charge.State.AUTHORIZED, Charge.State.CAPTURED)
+
+
+def styles(request: HttpRequest) -> str:
+    return static("console/console.css")
+
+
+def scripts(request: HttpRequest) -> str:
+    return static("console/console.js")
+
+
+def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Every list, grouped as people think of them; each shown to those who may see it."""
+    groups: dict[str, list[tuple[str, str, str]]] = {
+        "Payments": [
+            ("Charges", "credit_card", "payments_charge"),
+            ("Refunds", "undo", "payments_refund"),
+            ("Payment intents", "shopping_cart", "payments_paymentintent"),
+            ("Operations", "sync_alt", "payments_operation"),
+        ],
+        "Ledger": [
+            ("Trial balance", "balance", "ledger_ledgeraccount_trial_balance"),
+            ("Accounts", "account_tree", "ledger_ledgeraccount"),
+            ("Transactions", "receipt_long", "ledger_ledgertransaction"),
+            ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
+        ],
+        "Webhooks": [
+            ("Events", "bolt", "webhooks_event"),
+            ("Deliveries", "send", "webhooks_delivery"),
+            ("Endpoints", "webhook", "webhooks_webhookendpoint"),
+        ],
+        "Merchants": [("Merchants", "storefront", "merchants_merchant")],
+        "Staff": [("People", "person", "auth_user"), ("Groups", "group", "auth_group")],
+    }
+    home = {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}
+    return [
+        {"items": [home]},
+        *(
+            {"title": title, "separator": True, "items": [_item(*item) for item in items]}
+            for title, items in groups.items()
+        ),
+    ]
+
+
+def _item(title: str, icon: str, name: str) -> dict[str, Any]:
+    app, model = name.split("_")[:2]
+    page = name if name.count("_") > 1 else f"{name}_changelist"
+
+    def permitted(request: Any) -> bool:
+        return bool(request.user.has_perm(f"{app}.view_{model}"))
+
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{page}"),
+        "permission": permitted,
+    }
+
+
+@dataclass
+class Volume:
+    """One currency today, in its smallest unit."""
+
+    currency: str
+    captured_minor: int = 0
+    captured: int = 0
+
+
+@dataclass
+class Today:
+    """The charges of one mode since midnight, UTC."""
+
+    charges: int = 0
+    approved: int = 0
+    failed: int = 0
+    volumes: dict[str, Volume] = field(default_factory=dict)
+
+    @property
+    def open(self) -> int:
+        return self.charges - self.approved - self.failed
+
+    @property
+    def approval(self) -> str:
+        decided = self.approved + self.failed
+        return f"{100 * self.approved / decided:.1f} %" if decided else "–"
+
+
+def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
+    """What the home page shows: of one mode, and only what the person may see."""
+    livemode = request.GET.get("mode") == "live"
+    day = datetime.now(UTC).date()
+    may = request.user.has_perm
+    context.update(
+        title="Home",
+        livemode=livemode,
+        day=day,
+        days=f"from={day}&to={day}&livemode__exact={int(livemode)}",
+    )
+    if may("payments.view_charge"):
+        todays = _todays()
+        context["today"] = todays[livemode]
+        context["other_mode"] = todays[not livemode].charges
+        context["latest"] = _latest(livemode)
+    if may("payments.view_operation"):
+        context.update(_in_doubt(livemode))
+    if may("ledger.view_ledgeraccount"):
+        context["unconfirmed"] = [totals for totals in unconfirmed() if totals.livemode == livemode]
+    if may("webhooks.view_delivery"):
+        context["failing"] = _failing(livemode)
+    return context
+
+
+def _todays() -> dict[bool, Today]:
+    """Both modes in one query over today's rows."""
+    todays = {False: Today(), True: Today()}
+    rows = (
+        Charge.objects.filter(created_at__gte=midnight(datetime.now(UTC).date()))
+        .order_by()
+        .values_list("livemode", "currency", "state")
+        .annotate(number=Count("pk"), captured=Sum("captured_minor"))
+    )
+    for livemode, currency, state, number, captured_minor in rows:
+        today = todays[livemode]
+        today.charges += number
+        today.approved += number if state in APPROVED else 0
+        today.failed += number if state == Charge.State.FAILED else 0
+        if captured_minor:
+            volume = today.volumes.setdefault(currency, Volume(currency))
+            volume.captured_minor += captured_minor
+            volume.captured += number
+    return todays
+
+
+def _latest(livemode: bool) -> list[Charge]:
+    newest = Charge.objects.filter(livemode=livemode).select_related("merchant").order_by("-pk")
+    return list(newest[:MAX_ROWS])
+
+
+def _in_doubt(livemode: bool) -> dict[str, Any]:
+    """Open operations, from their partial index: those still within their time, and those beyond it."""
+    waiting = Operation.objects.filter(next_attempt_at__isnull=False, livemode=livemode)
+    late = waiting.filter(deadline_at__lt=timezone.now())
+    sums: dict[str, int] = defaultdict(int)
+    number = 0
+    oldest = None
+    for currency, count, amount_minor, since in (
+        late.order_by()
+        .values_list("currency")
+        .annotate(count=Count("pk"), amount=Sum("amount_minor"), since=Min("created_at"))
+    ):
+        number += count
+        sums[currency] += amount_minor
+        oldest = min(oldest or since, since)
+    return {
+        "late": list(late.select_related("charge", "merchant").order_by("pk")[:MAX_ROWS]),
+        "late_number": number,
+        "late_sums": dict(sums),
+        "late_oldest": oldest,
+        "under_way": waiting.count() - number,
+    }
+
+
+def _failing(livemode: bool) -> list[Delivery]:
+    """Deliveries that failed at least once and are still due: from the partial index of what is due."""
+    failing = Delivery.objects.filter(
+        next_attempt_at__isnull=False, attempts__gt=0, state=Delivery.State.PENDING
+    )
+    of_mode = failing.filter(event__livemode=livemode)
+    return list(of_mode.select_related("event", "endpoint__merchant").order_by("-attempts", "pk")[:MAX_ROWS])

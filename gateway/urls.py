@@ -1,0 +1,19 @@
+"""Every address of the gateway: the API under /v1, the console under /admin, and health."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from gateway import views
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("health", views.health),
+    path("admin/", admin.site.urls),
+    path("v1/", include("payments.urls")),
+    path("v1/", include("webhooks.urls")),
+]
+
+handler400 = "gateway.views.bad_request"
+handler404 = "gateway.views.not_found"
+handler500 = "gateway.views.server_error"

@@ -1,0 +1,33 @@
+"""`python -m vault check`: what an operator must have set right before the first card arrives."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from vault.keyring import KeyFileUnusable, load_key_ring
+
+
+@register(deploy=True)
+def key_file(**kwargs: Any) -> list[CheckMessage]:
+    """The key file can be read, holds whole keys, and is the vault's alone."""
+    path = Path(settings.VAULT_KEY_FILE)
+    try:
+        load_key_ring(path)
+    except KeyFileUnusable as error:
+        return [Error(str(error), id="vault.E001")]
+    if path.stat().st_mode & 0o077:
+        return [Warning("VAULT_KEY_FILE can be read by other users: chmod 600 it.", id="vault.W001")]
+    return []
+
+
+@register(deploy=True)
+def forward_origins(**kwargs: Any) -> list[CheckMessage]:
+    """Cards leave for somewhere, and encrypted."""
+    if not settings.VAULT_FORWARD_ORIGINS:
+        return [Warning("VAULT_FORWARD_ORIGINS is empty: no card can be sent anywhere.", id="vault.W002")]
+    plain = [host for scheme, host, _ in settings.VAULT_FORWARD_ORIGINS if scheme == "http"]
+    if plain:
+        return [Warning(f"Cards would travel unencrypted to {', '.join(sorted(plain))}.", id="vault.W003")]
+    return []

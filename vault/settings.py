@@ -1,0 +1,106 @@
+"""Settings of the vault: its own process, database, keys and Redis. It has no sessions, cookies or pages."""
+
+import os
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from core.environment import secret
+
+ENVIRONMENT = os.environ.get("TOLLGATE_ENV", "production")
+DEVELOPMENT = ENVIRONMENT in ("development", "test")
+DEBUG = False
+
+SECRET_KEY = secret("VAULT_SECRET_KEY", development=DEVELOPMENT)
+ALLOWED_HOSTS = os.environ.get("VAULT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+
+INSTALLED_APPS = ["core", "vault"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "vault.middleware.AnswerMiddleware",
+]
+ROOT_URLCONF = "vault.urls"
+WSGI_APPLICATION = "vault.wsgi.application"
+APPEND_SLASH = False
+
+# A connection is held for one statement or one short transaction, never while a processor is called.
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(os.environ.get("VAULT_DATABASE_URL", "postgres:///tollgate_vault")),
+        "CONN_MAX_AGE": 0,
+        "ATOMIC_REQUESTS": False,
+        "OPTIONS": {
+            "pool": {
+                "min_size": 2,
+                "max_size": int(os.environ.get("VAULT_DATABASE_POOL_SIZE", "16")),
+                # Longer than any burst should wait; then the caller gets a 503, and nothing was sent.
+                "timeout": 10,
+            },
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Holds card verification codes for minutes. It must be the vault's own and must not persist anything.
+VAULT_REDIS_URL = os.environ.get("VAULT_REDIS_URL", "redis://127.0.0.1:6379/1")
+# The master keys by version, as `vault/keyring.py` describes them.
+VAULT_KEY_FILE = os.environ.get("VAULT_KEY_FILE", "")
+VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
+
+
+def _origin(text: str) -> tuple[str, str, int]:
+    """`https://bank.example` as ("https", "bank.example", 443)."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise SystemExit(f"VAULT_FORWARD_ORIGINS: {text!r} is not an origin such as https://bank.example.")
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
+# Where cards may be sent, and nowhere else.
+VAULT_FORWARD_ORIGINS = frozenset(
+    _origin(text) for text in os.environ.get("VAULT_FORWARD_ORIGINS", "").split(",") if text.strip()
+)
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+REQUIRE_TLS = not DEVELOPMENT
+if not DEVELOPMENT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    if not VAULT_KEY_FILE:
+        raise SystemExit("VAULT_KEY_FILE must name the file with the vault's keys.")
+    if os.environ.get("FAULTS_DIR"):
+        raise SystemExit("FAULTS_DIR is for tests: unset it in production.")
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # no cookies and no sessions: nothing for a forged request to ride on
+    "security.W008",  # a redirect comes after the card travelled in the clear: plain HTTP is refused instead
+]
+
+# No part of a request may reach a log or a report: exceptions are told by type and place.
+DEFAULT_EXCEPTION_REPORTER = "vault.logs.PlaceReporter"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "core.redaction.RedactingFilter"}},
+    "formatters": {"line": {"()": "vault.logs.PlaceFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redact"]}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+    # Django's own handlers (mail to admins, with the whole request in it) are replaced.
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Their debug lines hold statements with values, and addresses that were called.
+        "django.db.backends": {"level": "INFO"},
+        # A refused card is the merchant's news, not ours.
+        "django.request": {"level": "ERROR"},
+        "urllib3": {"level": "ERROR"},
+    },
+}

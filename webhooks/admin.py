@@ -1,0 +1,109 @@
+"""Events, endpoints and deliveries in the console: to look at. The one thing to do is to send again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from core.console import DayFilter, ModeFilter, ReadOnlyAdmin
+from core.redaction import mask_key
+from webhooks.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from webhooks.services.resend import resend
+
+STATE_COLOURS = {
+    Delivery.State.PENDING: "warning",
+    Delivery.State.SUCCEEDED: "success",
+    Delivery.State.GIVEN_UP: "danger",
+    WebhookEndpoint.State.ENABLED: "success",
+    WebhookEndpoint.State.DISABLED: "warning",
+    WebhookEndpoint.State.DELETED: "danger",
+}
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no types
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class DeliveriesOfEvent(ReadOnlyInline):
+    model = Delivery
+    fields = ["endpoint", "state", "attempts", "last_status", "last_error", "next_attempt_at"]
+    show_change_link = True
+
+
+class AttemptsOfDelivery(ReadOnlyInline):
+    model = DeliveryAttempt
+    fields = ["number", "at", "status", "error", "answer", "duration_ms"]
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ["public_id", "type", "object_id", "merchant", "livemode", "created_at"]
+    list_filter = [("livemode", ModeFilter), ("created_at", DayFilter), "type"]
+    search_fields = ["public_id__exact", "object_id__exact"]
+    list_select_related = ["merchant"]
+    inlines = [DeliveriesOfEvent]
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    list_display = ["public_id", "url", "shown_state", "merchant", "livemode", "created_at"]
+    list_filter = ["state", ("livemode", ModeFilter)]
+    search_fields = ["public_id__exact", "url"]
+    list_select_related = ["merchant"]
+    fields = [
+        *("public_id", "merchant", "livemode", "url", "enabled_events", "shown_state", "masked_secret"),
+        *("description", "metadata", "created_at"),
+    ]
+    readonly_fields = ["shown_state", "masked_secret"]
+
+    @display(description="state", ordering="state", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def shown_state(self, endpoint: WebhookEndpoint) -> str:
+        return endpoint.state
+
+    @display(description="secret")  # type: ignore[untyped-decorator]
+    def masked_secret(self, endpoint: WebhookEndpoint) -> str:
+        return mask_key(endpoint.secret)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["event", "endpoint", "shown_state", "attempts", "last_status", "next_attempt_at"]
+    list_filter = ["state", ("event__livemode", ModeFilter), ("created_at", DayFilter), "event__type"]
+    search_fields = ["event__public_id__exact", "event__object_id__exact", "endpoint__public_id__exact"]
+    list_select_related = ["event", "endpoint"]
+    fields = [
+        *("event", "endpoint", "shown_state", "attempts", "next_attempt_at", "lease_until", "give_up_at"),
+        *("last_status", "last_error", "created_at"),
+    ]
+    readonly_fields = ["shown_state"]
+    inlines = [AttemptsOfDelivery]
+    actions = ["resend"]  # type: ignore[assignment]  # the console's other tables have none
+
+    @display(description="state", ordering="state", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def shown_state(self, delivery: Delivery) -> str:
+        return delivery.state
+
+    @admin.action(description="Send again now", permissions=["resend"])
+    def resend(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        ids = list(chosen.values_list("pk", flat=True))
+        due = resend(ids)
+        self.message_user(request, f"{due} will be sent again within a second or two.", messages.SUCCESS)
+        if due < len(ids):
+            self.message_user(
+                request, f"{len(ids) - due} were left alone: their endpoint is not enabled.", messages.WARNING
+            )
+
+    def has_resend_permission(self, request: Any) -> bool:
+        return bool(request.user.has_perm("webhooks.change_delivery"))

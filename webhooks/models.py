@@ -1,0 +1,177 @@
+"""What happened (events), who wants to hear of it (endpoints), and how the telling went (deliveries)."""
+
+import functools
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from core.ids import new_id, random_text
+
+# 32 base-62 characters: 190 bits, more than the HMAC-SHA256 made with them can use up by search.
+SECRET_CHARACTERS = 32
+
+
+def new_secret() -> str:
+    return "whsec_" + random_text(SECRET_CHARACTERS)
+
+
+class Event(models.Model):
+    """A change that was committed, with a snapshot of the object as it then was. Append-only."""
+
+    public_id = models.TextField(default=functools.partial(new_id, "evt"))
+    # Merchants stay (their table refuses DELETE), so a foreign key would cost every charge and check nothing.
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
+    livemode = models.BooleanField()
+    type = models.TextField()
+    object_id = models.TextField()
+    data = models.JSONField()
+    previous_attributes = models.JSONField(null=True)
+    # The API call that caused the change; both empty when none did.
+    request_id = models.TextField(default="", db_default="")
+    idempotency_key = models.TextField(default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "webhooks_event"
+        constraints = [
+            # Not `unique=True`, which on PostgreSQL brings a second index, for LIKE.
+            models.UniqueConstraint(fields=["public_id"], name="event_ids_are_unique"),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "livemode", "id"], name="events_of_a_merchant"),
+            models.Index(fields=["object_id"], name="events_of_an_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.public_id}"
+
+
+class OutboxEntry(models.Model):
+    """An event that has not been fanned out yet: a queue, whose rows the relay removes. No cursor over
+    Event could do this, since a lower id may commit later."""
+
+    # Written by the statement that writes the event, and events stay: a foreign key would check nothing new.
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, db_constraint=False)
+
+    class Meta:
+        db_table = "webhooks_outbox"
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class WebhookEndpoint(models.Model):
+    """Where a merchant wants events of one mode sent. Deleted ones stay, for their deliveries' sake."""
+
+    class State(models.TextChoices):
+        ENABLED = "enabled"
+        DISABLED = "disabled"
+        DELETED = "deleted"
+
+    public_id = models.TextField(default=functools.partial(new_id, "we"))
+    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, db_index=False)
+    livemode = models.BooleanField()
+    url = models.CharField(max_length=2_048)
+    enabled_events = ArrayField(models.TextField())
+    # Every attempt is signed with it, so it is stored as it is; the API shows it once, when it is made.
+    secret = models.TextField(default=new_secret, editable=False)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ENABLED)
+    api_version = models.TextField(null=True)
+    description = models.TextField(null=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "webhooks_endpoint"
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="endpoint_ids_are_unique"),
+            models.CheckConstraint(
+                condition=models.Q(livemode=False) | models.Q(url__startswith="https://"),
+                name="live_webhooks_use_https",
+            ),
+            models.CheckConstraint(condition=~models.Q(secret=""), name="webhooks_are_signed"),
+        ]
+        indexes = [models.Index(fields=["merchant", "livemode", "id"], name="endpoints_of_a_merchant")]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Delivery(models.Model):
+    """One event for one endpoint.
+
+    Work to do is `next_attempt_at`, whatever the state: a resend of what was delivered or given up sets it
+    again and the state stays, unless it moves forward to succeeded.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        GIVEN_UP = "given_up"
+
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
+    state = models.CharField(
+        max_length=9, choices=State.choices, default=State.PENDING, db_default=State.PENDING
+    )
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=Now())
+    # While a sender is at work. It also names the lease: whoever finds another here has lost theirs.
+    lease_until = models.DateTimeField(null=True)
+    # Set by the first failure.
+    give_up_at = models.DateTimeField(null=True)
+    last_status = models.PositiveSmallIntegerField(null=True)
+    last_error = models.TextField(default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "webhooks_delivery"
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["event", "endpoint"], name="one_delivery_per_event_and_endpoint"),
+            models.CheckConstraint(
+                condition=~models.Q(state="pending") | models.Q(next_attempt_at__isnull=False),
+                name="pending_deliveries_have_a_due_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["endpoint", "next_attempt_at"],
+                condition=models.Q(next_attempt_at__isnull=False),
+                name="deliveries_due",
+            ),
+            models.Index(fields=["endpoint", "id"], name="deliveries_of_an_endpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} → {self.endpoint}"
+
+
+class DeliveryAttempt(models.Model):
+    """One request that was sent, or could not be. Append-only."""
+
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="attempt_rows", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.TextField(default="", db_default="")
+    # The first bytes of what the endpoint answered, card numbers and keys masked.
+    answer = models.TextField(default="", db_default="")
+    duration_ms = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "webhooks_delivery_attempt"
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="attempts_are_numbered_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"

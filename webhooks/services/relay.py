@@ -1,0 +1,22 @@
+"""Fans events out: from the outbox to one delivery for each endpoint that wants them."""
+
+import time
+
+from core.db import load_statement, run_statement
+
+BATCH = 500
+# One task's share of a worker's thread. What is left then is taken up by the next poll, a second later.
+BUDGET_SECONDS = 20.0
+
+STATEMENT = load_statement("relay.sql")
+
+
+def relay(*, budget_seconds: float = BUDGET_SECONDS) -> int:
+    """Empties the outbox; how many deliveries were made. Any number may run at once."""
+    end = time.monotonic() + budget_seconds
+    made: int = 0
+    while True:
+        (batch,) = run_statement(STATEMENT, {"batch": BATCH})
+        made += int(batch.deliveries)
+        if batch.events < BATCH or time.monotonic() > end:
+            return made

@@ -1,0 +1,20 @@
+"""Beat's and kick's part: events are fanned out, due deliveries are sent. Each works until nothing is left
+or its time is up; the next poll continues."""
+
+from celery import current_app, shared_task
+
+from webhooks.services.deliver import deliver_due
+from webhooks.services.relay import relay
+
+
+@shared_task(name="webhooks.relay")
+def relay_task() -> int:
+    made = relay()
+    if made:
+        current_app.send_task("webhooks.deliver_due", expires=5, ignore_result=True)
+    return made
+
+
+@shared_task(name="webhooks.deliver_due")
+def deliver_due_task() -> int:
+    return deliver_due()

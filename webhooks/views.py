@@ -1,0 +1,169 @@
+"""The API's webhook endpoints and events."""
+
+from typing import Annotated, Any
+
+import msgspec
+from django.http import HttpResponse
+from msgspec import UNSET, UnsetType
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.errors import InvalidRequest, ResourceMissing
+from core.listing import ListParams, list_page
+from core.params import Params
+from idempotency.middleware import answer_response
+from idempotency.services import answer_once
+from merchants.api import MerchantView
+from webhooks import queries, serializers
+from webhooks.models import Event
+from webhooks.services.endpoints import create_endpoint, delete_endpoint, update_endpoint
+
+Text = Annotated[str, msgspec.Meta(max_length=5_000)]
+Pattern = Annotated[str, msgspec.Meta(max_length=100)]
+# More names than there are events are a mistake or worse.
+Patterns = Annotated[list[Pattern], msgspec.Meta(max_length=500)]
+MAX_TYPES = 20
+
+
+class EndpointCreateParams(Params):
+    url: str
+    enabled_events: Patterns
+    api_version: Text | None = None
+    connect: bool = False
+    description: Text | None = None
+    metadata: dict[str, str] | None = None
+
+
+class EndpointUpdateParams(Params):
+    url: str | UnsetType = UNSET
+    enabled_events: Patterns | UnsetType = UNSET
+    disabled: bool | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+    metadata: dict[str, str] | UnsetType | None = UNSET
+
+
+class EventListParams(ListParams):
+    type: Pattern | None = None
+    types: Annotated[list[Pattern], msgspec.Meta(max_length=MAX_TYPES)] | None = None
+    delivery_success: bool | None = None
+
+
+class WebhookEndpointsView(MerchantView):
+    def post(self, request: Request) -> HttpResponse:
+        given = self.read(request, EndpointCreateParams)
+        _refuse_expand(given)
+        if given.connect:
+            raise InvalidRequest("There are no connected accounts to send events of.", param="connect")
+
+        def work() -> dict[str, Any]:
+            endpoint = create_endpoint(
+                merchant_id=self.caller.merchant_id,
+                livemode=self.caller.livemode,
+                url=given.url,
+                enabled_events=given.enabled_events,
+                api_version=given.api_version,
+                description=given.description,
+                metadata=given.metadata,
+            )
+            return {**serializers.webhook_endpoint(endpoint), "secret": endpoint.secret}
+
+        return answer_response(answer_once(_key(request), work))
+
+    def get(self, request: Request) -> Response:
+        given = self.read(request, ListParams)
+        _refuse_expand(given)
+        page = list_page(
+            queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode),
+            given,
+            url="/v1/webhook_endpoints",
+            kind="webhook endpoint",
+            render=lambda endpoints: [serializers.webhook_endpoint(endpoint) for endpoint in endpoints],
+        )
+        return Response(page)
+
+
+class WebhookEndpointView(MerchantView):
+    def get(self, request: Request, public_id: str) -> Response:
+        _refuse_expand(self.read(request, Params))
+        own = queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode)
+        endpoint = own.filter(public_id=public_id).first()
+        if endpoint is None:
+            raise ResourceMissing("webhook endpoint", public_id, in_path=True)
+        return Response(serializers.webhook_endpoint(endpoint))
+
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        given = self.read(request, EndpointUpdateParams)
+        _refuse_expand(given)
+
+        def work() -> dict[str, Any]:
+            endpoint = update_endpoint(
+                merchant_id=self.caller.merchant_id,
+                livemode=self.caller.livemode,
+                public_id=public_id,
+                url=given.url,
+                enabled_events=given.enabled_events,
+                disabled=given.disabled,
+                description=given.description,
+                metadata=given.metadata,
+            )
+            return serializers.webhook_endpoint(endpoint)
+
+        return answer_response(answer_once(_key(request), work))
+
+    def delete(self, request: Request, public_id: str) -> Response:
+        endpoint = delete_endpoint(
+            merchant_id=self.caller.merchant_id, livemode=self.caller.livemode, public_id=public_id
+        )
+        return Response(serializers.deleted_webhook_endpoint(endpoint))
+
+
+class EventsView(MerchantView):
+    def get(self, request: Request) -> Response:
+        given = self.read(request, EventListParams)
+        _refuse_expand(given)
+        page = list_page(
+            queries.events(self.caller.merchant_id, livemode=self.caller.livemode),
+            given,
+            url="/v1/events",
+            kind="event",
+            render=lambda events: [_event(event) for event in events],
+            where=_narrowing(given),
+        )
+        return Response(page)
+
+
+class EventView(MerchantView):
+    def get(self, request: Request, public_id: str) -> Response:
+        _refuse_expand(self.read(request, Params))
+        own = queries.events(self.caller.merchant_id, livemode=self.caller.livemode)
+        event = own.filter(public_id=public_id).first()
+        if event is None:
+            raise ResourceMissing("event", public_id, in_path=True)
+        return Response(_event(event))
+
+
+def _event(event: Event) -> dict[str, Any]:
+    pending: int = event.pending_webhooks  # type: ignore[attr-defined]  # annotated by queries.events
+    return serializers.event(event, pending_webhooks=pending)
+
+
+def _narrowing(given: EventListParams) -> dict[str, Any]:
+    where: dict[str, Any] = {}
+    if given.type is not None and given.types is not None:
+        raise InvalidRequest("You may only pass one of type and types.", param="types")
+    if given.types is not None:
+        where["type__in"] = given.types
+    elif given.type is not None:
+        where.update(queries.events_of_type(given.type))
+    if given.delivery_success is not None:
+        where["undelivered"] = not given.delivery_success
+    return where
+
+
+def _refuse_expand(given: Params) -> None:
+    if given.expand:
+        raise InvalidRequest(f"This property cannot be expanded ({given.expand[0]}).", param="expand")
+
+
+def _key(request: Request) -> Any:
+    return request._request.idempotency_key  # type: ignore[attr-defined]  # set by IdempotencyMiddleware
