@@ -21,7 +21,7 @@ from tests.support.scripted import ScriptedBank
 
 # What differs from run to run, and nothing else may: identities, moments, and what is derived from them.
 VOLATILE = {
-    "id", "public_id", "created_at", "booked_at", "occurred_at", "finished_at", "answered_at", "available_on",
+    "id", "merchant_id", "public_id", "created_at", "booked_at", "occurred_at", "finished_at", "answered_at", "available_on",
     "deadline_at", "next_attempt_at", "lease_until", "xid", "payment_intent_id", "charge_id", "operation_id",
     "transaction_id", "claim_id", "event_id", "reverses_id", "balance_transaction", "payment_method",
     "key", "idempotency_key", "request_id", "operation", "reference", "ledger_reference", "source", "object_id",
@@ -80,7 +80,7 @@ def named(cursor: Any) -> list[dict[str, Any]]:
 def comparable(found: dict[str, list[dict[str, Any]]], caller: Caller) -> str:
     """The rows of two merchants differ in who they are."""
     text = json.dumps(found, default=str, sort_keys=True, ensure_ascii=False)
-    for own in (caller.merchant_public_id, caller.key_name, f'"merchant_id": {caller.merchant_id},'):
+    for own in (caller.merchant_public_id, caller.key_name):
         text = text.replace(own, "…")
     return text
 
@@ -110,9 +110,7 @@ def test_one_round_trip_writes_the_same_rows_as_the_readable_path(
         )
         kept = Claim.objects.get(merchant=shop.merchant)
         assert (kept.status, kept.body) == (answer.status, answer.body)
-        seen.append(
-            without_merchant(rows(caller.merchant_id), caller.merchant_public_id, caller.merchant_id)
-        )
+        seen.append(comparable(rows(caller.merchant_id), caller))
         release_connection()
     assert seen[0] == seen[1]
     assert json.loads(seen[0])["ledger_entry"]

@@ -149,6 +149,7 @@ def test_a_charge_of_the_other_mode_does_not_exist(shop: NewMerchant) -> None:
         ({"amount": -5, "currency": "usd", "source": "tok_visa"}, "parameter_invalid_integer", "amount"),
         ({"amount": 10, "currency": "usd", "source": "tok_visa"}, "amount_too_small", "amount"),
         ({"amount": 100_000_000, "currency": "usd", "source": "tok_visa"}, "amount_too_large", "amount"),
+        ({"amount": "9" * 400, "currency": "usd", "source": "tok_visa"}, "amount_too_large", "amount"),
         ({"amount": 100, "currency": "usd", "source": "tok_visa", "x": 1}, "parameter_unknown", "x"),
         ({"amount": 100, "currency": "usd", "source": "tok_nobody"}, "resource_missing", "source"),
         ({"amount": 100, "currency": "xxx", "source": "tok_visa"}, None, "currency"),
