@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from core.console import midnight
@@ -128,6 +128,7 @@ def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
         context["unconfirmed"] = [totals for totals in unconfirmed() if totals.livemode == livemode]
     if may("webhooks.view_delivery"):
         context["failing"] = _failing(livemode)
+        context["deliveries"] = reverse("admin:webhooks_delivery_changelist")
     return context
 
 
@@ -136,7 +137,7 @@ def _todays() -> dict[bool, Today]:
     todays = {False: Today(), True: Today()}
     rows = (
         Charge.objects.filter(created_at__gte=midnight(datetime.now(UTC).date()))
-        .order_by()
+        .order_by("currency")
         .values_list("livemode", "currency", "state")
         .annotate(number=Count("pk"), captured=Sum("captured_minor"))
     )
@@ -181,10 +182,15 @@ def _in_doubt(livemode: bool) -> dict[str, Any]:
     }
 
 
-def _failing(livemode: bool) -> list[Delivery]:
-    """Deliveries that failed at least once and are still due: from the partial index of what is due."""
+def _failing(livemode: bool) -> list[Any]:
+    """The endpoints for which deliveries failed and wait: from the partial index of what is due."""
     failing = Delivery.objects.filter(
-        next_attempt_at__isnull=False, attempts__gt=0, state=Delivery.State.PENDING
+        next_attempt_at__isnull=False,
+        attempts__gt=0,
+        state=Delivery.State.PENDING,
+        endpoint__livemode=livemode,
     )
-    of_mode = failing.filter(event__livemode=livemode)
-    return list(of_mode.select_related("event", "endpoint__merchant").order_by("-attempts", "pk")[:MAX_ROWS])
+    by_endpoint = failing.values("endpoint", "endpoint__url", "endpoint__merchant__name").annotate(
+        waiting=Count("pk"), oldest=Min("created_at"), tries=Max("attempts")
+    )
+    return list(by_endpoint.order_by("-waiting", "endpoint")[:MAX_ROWS])

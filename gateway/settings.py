@@ -116,6 +116,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "tell the vault of publishable keys": {
+        "task": "payments.push_publishable_keys",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "fan events out to endpoints": {"task": "webhooks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "send due webhooks": {"task": "webhooks.deliver_due", "schedule": 1.0, "options": {"expires": 5}},
     "forget old idempotency keys": {

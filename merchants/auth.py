@@ -13,13 +13,15 @@ from django.utils import timezone
 from core.db import release_connection
 from core.errors import AuthenticationFailed
 from core.redaction import mask_key
-from merchants.models import ApiKey
+from merchants.models import ApiKey, Merchant
 from merchants.services import hash_key
 
 REMEMBER_SECONDS = 5.0
 # A key's last use is written at most once in this time.
 LAST_USE_SECONDS = 60
 MAX_REMEMBERED = 10_000
+# As long as a timeline row can hold; user names may be longer.
+MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,24 @@ def _look_up(hashed: str) -> Caller | None:
     release_connection()
     if key is None:
         return None
+    return _caller(key.merchant, livemode=key.livemode, kind=key.kind, key_id=key.pk, key_name=str(key))
+
+
+def staff_caller(merchant: Merchant, *, livemode: bool, username: str) -> Caller:
+    """A member of staff who acts for a merchant: the same services, the person's name in the timeline."""
+    name = f"staff:{username}"[:MAX_NAME]
+    return _caller(merchant, livemode=livemode, kind=ApiKey.Kind.SECRET, key_id=0, key_name=name)
+
+
+def _caller(merchant: Merchant, *, livemode: bool, kind: str, key_id: int, key_name: str) -> Caller:
     return Caller(
-        merchant_id=key.merchant_id,
-        merchant_public_id=key.merchant.public_id,
-        livemode=key.livemode,
-        kind=key.kind,
-        key_id=key.pk,
-        key_name=str(key),
-        fee_basis_points=key.merchant.fee_basis_points,
-        fee_fixed_minor=key.merchant.fee_fixed_minor,
-        settlement_days=key.merchant.settlement_days,
+        merchant_id=merchant.pk,
+        merchant_public_id=merchant.public_id,
+        livemode=livemode,
+        kind=kind,
+        key_id=key_id,
+        key_name=key_name,
+        fee_basis_points=merchant.fee_basis_points,
+        fee_fixed_minor=merchant.fee_fixed_minor,
+        settlement_days=merchant.settlement_days,
     )

@@ -47,6 +47,8 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Browsers bring publishable keys to the vault, which must hear of every change; null until it has.
+    vault_told_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return f"{key_prefix(self.kind, livemode=self.livemode)}…{self.last4}"

@@ -48,13 +48,13 @@ def issue_key(
 def roll_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """A successor and its text; the old key works for `overlap` longer."""
     with transaction.atomic():
-        ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + overlap)
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + overlap, vault_told_at=None)
         return issue_key(key.merchant, kind=key.kind, livemode=key.livemode)
 
 
 def revoke_key(key: ApiKey) -> None:
     """The key is refused from now on (each web process notices within five seconds); harmless when repeated."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), vault_told_at=None)
 
 
 def hash_key(text: str) -> str:

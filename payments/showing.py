@@ -4,8 +4,8 @@ from django.utils.safestring import SafeString
 
 from core.showing import badge, words
 from payments.models import Charge
-from payments.serializers import BRAND_NAMES
 
+BRANDS = {"amex": "Amex", "jcb": "JCB", "unionpay": "UnionPay"}
 TONES = {
     "captured": "good",
     "succeeded": "good",
@@ -34,7 +34,7 @@ def state_badge(state: str) -> SafeString:
 
 def card_text(charge: Charge) -> str:
     """`Visa •••• 4242`, which is all that anyone here may know of a card."""
-    brand = BRAND_NAMES.get(charge.card_brand, charge.card_brand.capitalize() or "Card")
+    brand = BRANDS.get(charge.card_brand, charge.card_brand.capitalize() or "Card")
     return f"{brand} •••• {charge.card_last4}" if charge.card_last4 else "–"
 
 

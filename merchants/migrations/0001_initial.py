@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("vault_told_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "merchant",
                     models.ForeignKey(

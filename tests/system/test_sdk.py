@@ -6,6 +6,8 @@ import pytest
 import stripe
 
 from merchants.services import NewMerchant
+from tests.support.client import Client
+from tests.support.eventually import eventually
 from tests.support.processes import System
 
 
@@ -159,3 +161,15 @@ def test_bad_parameters_are_named(params: dict[str, object], code: str | None, p
     with pytest.raises(stripe.InvalidRequestError) as raised:
         stripe.Charge.create(**params)  # type: ignore[arg-type]
     assert (raised.value.code, raised.value.param) == (code, param)
+
+
+def test_a_browser_brings_a_card_to_the_vault_itself(system: System, shop: NewMerchant) -> None:
+    """With a publishable key, which the gateway has told the vault of; the token then pays at the gateway."""
+    browser = Client(system.vault.url, shop.keys["pk_test"])
+    card = {"card[number]": "4242424242424242", "card[exp_month]": 1, "card[exp_year]": 2040, "card[cvc]": 123}
+    made = eventually(
+        lambda: next((reply for reply in [browser.post("/v1/tokens", card)] if reply.status == 200), None),
+        what="the vault's hearing of the key",
+    )
+    paid = stripe.Charge.create(amount=2000, currency="usd", source=made.json()["id"])
+    assert paid.status == "succeeded"

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from merchants.models import ApiKey, Merchant
 from merchants.services import hash_key, issue_key
+from payments.services.publishable_keys import push_publishable_keys
 
 NAME = "Demo Shop"
 USER = "admin"
@@ -28,6 +29,7 @@ class Command(BaseCommand):
             if not ApiKey.objects.filter(hash=hash_key(text)).exists():
                 kind = ApiKey.Kind.SECRET if prefix == "sk_test" else ApiKey.Kind.PUBLISHABLE
                 issue_key(merchant, kind=kind, livemode=False, text=text)
+        push_publishable_keys()
         users = get_user_model().objects
         if not users.filter(username=USER).exists():
             users.create_superuser(USER, password=password)

@@ -1,0 +1,257 @@
+"""Merchants and their keys in the console. Every change goes through the services; a key's text is in the one
+response that follows its making, and nowhere else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.widgets import INPUT_CLASSES
+
+from core.console import ReadOnlyAdmin
+from core.ids import random_text
+from core.showing import badge, link, moment, page_url
+from merchants.models import ApiKey, Merchant, key_prefix
+from merchants.services import create_merchant, issue_key, revoke_key, roll_key
+
+OVERLAPS = [("0", "Stop at once"), ("1", "1 hour"), ("24", "24 hours"), ("72", "3 days"), ("168", "7 days")]
+KINDS = [(key_prefix(kind, livemode=mode), kind, mode) for mode in (False, True) for kind in ApiKey.Kind]
+# The session remembers this many open forms; older ones have to be opened again.
+MAX_OPEN_FORMS = 20
+# The latest; older ones are in the history.
+MAX_CHANGES = 20
+SESSION_FORMS = "merchants.open_forms"
+
+
+class MerchantForm(forms.Form):
+    name = forms.CharField(
+        max_length=200, widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES), "autofocus": True})
+    )
+
+
+class IssueForm(forms.Form):
+    kind = forms.ChoiceField(
+        label="Kind of key",
+        choices=[
+            (prefix, f"{kind.label} key, {'live' if mode else 'test'} mode") for prefix, kind, mode in KINDS
+        ],
+        widget=forms.Select(attrs={"class": "tg-select"}),
+    )
+
+
+class RollForm(forms.Form):
+    overlap = forms.ChoiceField(
+        label="The old key keeps working for",
+        choices=OVERLAPS,
+        initial="24",
+        widget=forms.Select(attrs={"class": "tg-select"}),
+    )
+
+
+@admin.register(Merchant)
+class MerchantAdmin(ReadOnlyAdmin):
+    """Who is paid through us, and with which keys they call."""
+
+    page_template = "merchants/merchant.html"
+    list_display = ["name_column", "public_id", "usable_keys", "created"]
+    list_display_links = None
+    search_fields = ["name", "public_id__exact"]
+    search_help_text = "Name, or the whole id"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
+        rows: QuerySet[Merchant] = super().get_queryset(request)
+        return rows.annotate(usable=Count("keys", filter=_usable()))
+
+    @admin.display(description="name", ordering="name")
+    def name_column(self, merchant: Merchant) -> SafeString:
+        return link(page_url(merchant), merchant.name)
+
+    @admin.display(description="keys in use")
+    def usable_keys(self, merchant: Any) -> int:
+        return int(merchant.usable)
+
+    @admin.display(description="created", ordering="pk")
+    def created(self, merchant: Merchant) -> SafeString | str:
+        return moment(merchant.created_at)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("merchants.add_merchant"))
+
+    def page(self, request: HttpRequest, merchant: Any) -> dict[str, Any]:
+        keys = merchant.keys.order_by("-livemode", "-kind", "-pk")
+        return {
+            "title": merchant.name,
+            "fee_percent": Decimal(merchant.fee_basis_points) / 100,
+            "keys": [(key, _state(key)) for key in keys],
+            "changes": _changes(merchant),
+            "may_issue": request.user.has_perm("merchants.add_apikey"),
+            "may_change": request.user.has_perm("merchants.change_apikey"),
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        views: list[tuple[str, Callable[..., HttpResponse], str]] = [
+            ("<int:pk>/keys/issue/", self.issue, "merchants_key_issue"),
+            ("<int:pk>/keys/<int:key_pk>/roll/", self.roll, "merchants_key_roll"),
+            ("<int:pk>/keys/<int:key_pk>/revoke/", self.revoke, "merchants_key_revoke"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            *(path(route, self.admin_site.admin_view(view), name=name) for route, view, name in views),
+            *urls,
+        ]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A merchant with its four keys, shown in the answer to the form and never again."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = MerchantForm(request.POST or None)
+        if not (request.method == "POST" and form.is_valid()):
+            return self._form(request, form, title="New merchant", button="Create merchant")
+        if not _first_time(request):
+            messages.info(request, "That form was used already. Keys are shown once, when they are made.")
+            return redirect("admin:merchants_merchant_changelist")
+        made = create_merchant(form.cleaned_data["name"])
+        self.log_addition(request, made.merchant, "Created with four keys.")
+        return self._keys(request, made.merchant, list(made.keys.values()), "Merchant created")
+
+    def issue(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """One more key."""
+        self._require(request, "merchants.add_apikey")
+        merchant = get_object_or_404(Merchant, pk=pk)
+        form = IssueForm(request.POST or None)
+        if not (request.method == "POST" and form.is_valid()):
+            return self._form(
+                request, form, row=merchant, title=f"New key for {merchant}", button="Make the key"
+            )
+        if not _first_time(request):
+            return self._used(request, merchant)
+        kind, livemode = next((k, m) for prefix, k, m in KINDS if prefix == form.cleaned_data["kind"])
+        key, text = issue_key(merchant, kind=kind, livemode=livemode)
+        self.log_change(request, merchant, f"Issued key {key}.")
+        return self._keys(request, merchant, [text], "New key")
+
+    def roll(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
+        """A successor for a key, which goes on working for as long as is chosen."""
+        key = self._key(request, pk, key_pk)
+        if not key.usable or key.expires_at is not None:
+            messages.warning(request, f"{key} has a successor or is out of use already.")
+            return self.back_to(key.merchant)
+        form = RollForm(request.POST or None)
+        if not (request.method == "POST" and form.is_valid()):
+            return self._form(
+                request,
+                form,
+                row=key.merchant,
+                title=f"Replace {key}",
+                button="Make the new key",
+                note="A new key is made. Give it to the merchant before the old one stops working.",
+            )
+        if not _first_time(request):
+            return self._used(request, key.merchant)
+        hours = int(form.cleaned_data["overlap"])
+        successor, text = roll_key(key, overlap=timedelta(hours=hours))
+        self.log_change(
+            request, key.merchant, f"Replaced {key} by {successor}; the old one ends in {hours} h."
+        )
+        return self._keys(request, key.merchant, [text], "New key")
+
+    def revoke(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
+        """Asks first: whatever uses the key stops working."""
+        key = self._key(request, pk, key_pk)
+        if request.method != "POST":
+            return self._form(
+                request,
+                forms.Form(),
+                row=key.merchant,
+                title=f"Revoke {key}",
+                button="Revoke the key",
+                note=f"Whatever calls us with {key} is refused within seconds. This can not be undone.",
+                danger=True,
+            )
+        revoke_key(key)
+        self.log_change(request, key.merchant, f"Revoked key {key}.")
+        messages.success(request, f"{key} is revoked.")
+        return self.back_to(key.merchant)
+
+    def _key(self, request: HttpRequest, pk: int, key_pk: int) -> ApiKey:
+        self._require(request, "merchants.change_apikey")
+        return get_object_or_404(ApiKey.objects.select_related("merchant"), pk=key_pk, merchant=pk)
+
+    def _require(self, request: HttpRequest, permission: str) -> None:
+        if not (request.user.has_perm(permission) and self.has_view_permission(request)):
+            raise PermissionDenied
+
+    def _form(
+        self, request: HttpRequest, form: forms.Form, *, title: str, button: str, **context: Any
+    ) -> HttpResponse:
+        back = (
+            page_url(context["row"]) if "row" in context else reverse("admin:merchants_merchant_changelist")
+        )
+        return self.render(
+            request,
+            "merchants/form.html",
+            title=title,
+            form=form,
+            button=button,
+            back=back,
+            nonce=_open_form(request),
+            **context,
+        )
+
+    def _keys(self, request: HttpRequest, merchant: Merchant, texts: list[str], title: str) -> HttpResponse:
+        """The one page that shows keys: kept by no cache, and left when it is reloaded."""
+        response = self.render(request, "merchants/keys.html", row=merchant, title=title, texts=texts)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _used(self, request: HttpRequest, merchant: Merchant) -> HttpResponse:
+        messages.info(request, "That form was used already. A key is shown once, when it is made.")
+        return self.back_to(merchant)
+
+
+def _open_form(request: HttpRequest) -> str:
+    """A number for a form that may be used once, remembered in the session."""
+    nonce = random_text(16)
+    known = request.session.get(SESSION_FORMS, [])
+    request.session[SESSION_FORMS] = [*known, nonce][-MAX_OPEN_FORMS:]
+    return nonce
+
+
+def _first_time(request: HttpRequest) -> bool:
+    """Whether this form was not used before. Saved at once, so that a second click finds it used."""
+    known = request.session.get(SESSION_FORMS, [])
+    nonce = request.POST.get("nonce", "")
+    if nonce not in known:
+        return False
+    request.session[SESSION_FORMS] = [other for other in known if other != nonce]
+    request.session.save()
+    return True
+
+
+def _changes(merchant: Merchant) -> list[LogEntry]:
+    changes = LogEntry.objects.filter(content_type__model="merchant", object_id=str(merchant.pk))
+    return list(changes.select_related("user").order_by("-pk")[:MAX_CHANGES])
+
+
+def _usable() -> Q:
+    return Q(keys__revoked_at=None) & (Q(keys__expires_at=None) | Q(keys__expires_at__gt=timezone.now()))
+
+
+def _state(key: ApiKey) -> SafeString:
+    if key.revoked_at is not None:
+        return badge("Revoked", "bad")
+    if not key.usable:
+        return badge("Expired", "quiet")
+    return badge("Being replaced", "open") if key.expires_at else badge("In use", "good")

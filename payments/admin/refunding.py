@@ -1,0 +1,146 @@
+"""Gives money back from the console, by the same service as the API. The form carries its own idempotency key
+from the moment it is first shown: however often it is sent, it makes one refund."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
+
+from core.console import ReadOnlyAdmin
+from core.errors import TollgateError
+from core.ids import random_text
+from core.money import decimals
+from core.showing import mode, money
+from idempotency.errors import KeyInUse
+from idempotency.keys import Answer, Key, fingerprint
+from merchants.auth import staff_caller
+from payments.models import Charge
+from payments.queries import taken_minor
+from payments.services.refund import NewRefund, create_refund
+from payments.showing import card_text
+
+REASONS = [
+    ("requested_by_customer", "The customer asked for it"),
+    ("duplicate", "The customer was charged twice"),
+    ("fraudulent", "The payment looks fraudulent"),
+    ("", "Another reason"),
+]
+# 24 of 62 characters, about 143 bits: no two forms ever share one.
+KEY_CHARACTERS = 24
+MAX_DIGITS = 15
+
+
+def may_refund(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm("payments.add_refund"))
+
+
+class RefundForm(forms.Form):
+    """What a person decides: how much, why, and that they mean it."""
+
+    key = forms.RegexField(rf"^console_[0-9A-Za-z]{{{KEY_CHARACTERS}}}$", widget=forms.HiddenInput)
+    amount = forms.DecimalField(max_digits=MAX_DIGITS, widget=forms.TextInput)
+    reason = forms.ChoiceField(
+        choices=REASONS, required=False, widget=forms.Select(attrs={"class": "tg-select"})
+    )
+    confirmed = forms.BooleanField(widget=UnfoldBooleanWidget)
+
+    def __init__(self, charge: Charge, left_minor: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = charge.currency
+        self.left_minor = left_minor
+        self.fields["amount"] = forms.DecimalField(
+            label=f"Amount in {charge.currency.upper()}",
+            min_value=Decimal(1).scaleb(-decimals(charge.currency)),
+            decimal_places=decimals(charge.currency),
+            max_digits=MAX_DIGITS,
+            help_text=f"At most {money(left_minor, charge.currency)}.",
+            widget=forms.TextInput(
+                attrs={"class": " ".join(INPUT_CLASSES), "inputmode": "decimal", "autocomplete": "off"}
+            ),
+        )
+        self.fields["confirmed"].label = "Yes, send this money back. It can not be called back afterwards."
+
+    @property
+    def amount_minor(self) -> int:
+        return int(self.cleaned_data["amount"].scaleb(decimals(self.currency)))
+
+
+def refund_page(console: ReadOnlyAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """The form, or what became of it."""
+    if not (may_refund(request) and console.has_view_permission(request)):
+        raise PermissionDenied
+    charge = get_object_or_404(Charge.objects.select_related("merchant", "payment_intent"), pk=pk)
+    left_minor = (charge.captured_minor or 0) - taken_minor(charge)
+    if request.method == "POST":
+        form = RefundForm(charge, left_minor, request.POST)
+        if form.is_valid() and (done := _refund(console, request, charge, form)):
+            return done
+    elif left_minor <= 0:
+        messages.warning(request, f"Nothing is left to refund on {charge.public_id}.")
+        return console.back_to(charge)
+    else:
+        form = RefundForm(charge, left_minor, initial=_initial(charge, left_minor))
+    return console.render(
+        request,
+        "payments/refund_form.html",
+        row=charge,
+        title=f"Refund of {charge.public_id}",
+        form=form,
+        left_minor=left_minor,
+        card=card_text(charge),
+        mode=mode(charge.livemode),
+    )
+
+
+def _initial(charge: Charge, left_minor: int) -> dict[str, Any]:
+    return {
+        "key": f"console_{random_text(KEY_CHARACTERS)}",
+        "amount": f"{Decimal(left_minor).scaleb(-decimals(charge.currency)):f}",
+        "reason": "requested_by_customer",
+    }
+
+
+def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundForm) -> HttpResponse | None:
+    """Back to the charge when it is done or under way; None with an error on the form when it was refused."""
+    asked = NewRefund(
+        charge=charge.public_id, amount_minor=form.amount_minor, reason=form.cleaned_data["reason"]
+    )
+    caller = staff_caller(charge.merchant, livemode=charge.livemode, username=request.user.get_username())
+    said = {"charge": asked.charge, "amount": asked.amount_minor, "reason": asked.reason}
+    key = Key(
+        merchant_id=charge.merchant_id,
+        livemode=charge.livemode,
+        text=form.cleaned_data["key"],
+        fingerprint=fingerprint("/console/refunds", said),
+        request_id=request.request_id,
+    )
+    try:
+        answer = create_refund(caller=caller, asked=asked, key=key)
+    except KeyInUse:
+        messages.info(request, "This refund is being made right now. Reload in a moment to see it.")
+    except TollgateError as error:
+        form.add_error(None, error.message)
+        return None
+    else:
+        _tell(request, answer)
+    return console.back_to(charge)
+
+
+def _tell(request: HttpRequest, answer: Answer) -> None:
+    refund = json.loads(answer.body)
+    amount = money(refund["amount"], refund["currency"])
+    match refund["status"]:
+        case "succeeded":
+            messages.success(request, f"Refunded {amount} ({refund['id']}).")
+        case "pending":
+            messages.warning(
+                request, f"{amount} is on its way ({refund['id']}); the processor has not confirmed it yet."
+            )
+        case _:
+            messages.error(request, f"The processor refused to refund {amount} ({refund['id']}).")
