@@ -6,8 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from core.ids import new_id
-
-API_VERSION = "2026-10-28.endive"
+from merchants.answers import API_VERSION
 
 
 class RequestIdMiddleware:

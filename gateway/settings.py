@@ -109,7 +109,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A poll that was not run before the next is due is worth nothing: queues can not pile up while workers are away.
+# A poll that was not run before it expires is worth nothing: workers that come back skip what piled up.
 CELERY_BEAT_SCHEDULE = {
     "close operations whose outcome is open": {
         "task": "payments.sweep_operations",

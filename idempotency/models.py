@@ -7,7 +7,10 @@ from django.db.models.functions import Now
 class Claim(models.Model):
     """`answered_at` is null while the work runs. An answer, once kept, never changes (a trigger holds that)."""
 
-    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT)
+    # No database constraint: its check would lock the merchant's row once per request.
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     livemode = models.BooleanField()
     key = models.CharField(max_length=255)
     # SHA-256 of path and canonical parameters: the same key must come with the same request.

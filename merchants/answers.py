@@ -11,6 +11,8 @@ from rest_framework.response import Response
 from core.errors import ResourceMissing, TollgateError
 
 JSON = "application/json"
+# The form of every object, which the SDKs pin.
+API_VERSION = "2026-10-28.endive"
 
 
 class JsonRenderer(BaseRenderer):

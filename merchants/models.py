@@ -35,7 +35,7 @@ class ApiKey(models.Model):
     """`sk_` or `pk_`, test or live. Rolled keys overlap until `expires_at`; a revoked one is refused at once."""
 
     class Kind(models.TextChoices):
-        SECRET = "secret"
+        SECRET = "secret"  # noqa: S105  the word, not one
         PUBLISHABLE = "publishable"
 
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="keys")

@@ -19,7 +19,9 @@ class Owned(models.Model):
     """
 
     public_id: "models.CharField[str, str]"
-    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, db_constraint=False)
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     livemode = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
 
@@ -31,9 +33,12 @@ class Owned(models.Model):
 
 
 def prefixed(prefix: str) -> "models.CharField[str, str]":
-    return models.CharField(
-        max_length=40, unique=True, default=functools.partial(new_id, prefix), editable=False
-    )
+    return models.CharField(max_length=40, default=functools.partial(new_id, prefix), editable=False)
+
+
+def once(name: str) -> models.UniqueConstraint:
+    """Public ids do not repeat. A constraint, since `unique=True` would bring a second index for LIKE."""
+    return models.UniqueConstraint(fields=["public_id"], name=name)
 
 
 def text(length: int = 200) -> "models.CharField[str, str]":
@@ -53,7 +58,7 @@ class PaymentIntent(Owned):
         CANCELED = "canceled"
 
     public_id = prefixed("pi")
-    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT)
+    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, db_index=False)
     state = FSMField(max_length=24, choices=State.choices, default=State.PROCESSING, protected=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -62,7 +67,8 @@ class PaymentIntent(Owned):
 
     class Meta(Owned.Meta):
         constraints = [
-            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="intent_amount_is_positive")
+            once("intent_once"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="intent_amount_is_positive"),
         ]
         indexes = [models.Index(fields=["merchant", "livemode", "id"], name="intents_of_merchant")]
 
@@ -122,6 +128,7 @@ class Charge(Owned):
 
     class Meta(Owned.Meta):
         constraints = [
+            once("charge_once"),
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="charge_amount_is_positive"),
             models.CheckConstraint(
                 condition=models.Q(captured_minor=None)
@@ -171,7 +178,8 @@ class Refund(Owned):
 
     class Meta(Owned.Meta):
         constraints = [
-            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="refund_amount_is_positive")
+            once("refund_once"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="refund_amount_is_positive"),
         ]
         indexes = [models.Index(fields=["merchant", "livemode", "id"], name="refunds_of_merchant")]
 
@@ -204,9 +212,13 @@ class Operation(Owned):
 
     public_id = prefixed("op")
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    payment_intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="operations")
+    payment_intent = models.ForeignKey(
+        PaymentIntent, on_delete=models.PROTECT, related_name="operations", db_index=False
+    )
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="operations")
-    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, related_name="operations")
+    refund = models.ForeignKey(
+        Refund, on_delete=models.PROTECT, null=True, related_name="operations", db_index=False
+    )
     state = FSMField(max_length=16, choices=State.choices, default=State.PROCESSING, protected=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -224,6 +236,7 @@ class Operation(Owned):
 
     class Meta(Owned.Meta):
         constraints = [
+            once("operation_once"),
             models.CheckConstraint(
                 condition=models.Q(state__in=["processing", "unknown"], next_attempt_at__isnull=False)
                 | models.Q(state__in=["succeeded", "declined", "not_done"], next_attempt_at=None),
@@ -279,6 +292,7 @@ class BalanceTransaction(Owned):
     ledger_reference = models.CharField(max_length=100)
 
     class Meta(Owned.Meta):
+        constraints = [once("balance_transaction_once")]
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="balances_of_merchant"),
         ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import dj_database_url
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection, connections
 
 from tests.support.servers import Servers, start_servers
@@ -62,18 +63,15 @@ def books(servers: Servers, django_db_blocker: Any, request: pytest.FixtureReque
 
 def point_django_at(target: Any) -> None:
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]
     settings.DATABASES["default"].update(target)
     connections["default"].settings_dict.update(target)
 
 
 def point_redis_at(url: str) -> None:
-    from django.core.cache import caches
-
     settings.CACHES["default"]["LOCATION"] = url
     settings.REDIS_URL = settings.CELERY_BROKER_URL = url
+    # The handler keeps one client per thread; a new handler knows the new address.
     caches.settings["default"]["LOCATION"] = url
-    caches.close_all()
-    for alias in list(caches.settings):
-        if hasattr(caches._connections, alias):
-            delattr(caches._connections, alias)
+    with suppress(AttributeError):
+        del caches["default"]

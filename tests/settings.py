@@ -5,4 +5,4 @@ import os
 os.environ["TOLLGATE_ENV"] = "test"
 os.environ.setdefault("DATABASE_POOL_SIZE", "8")
 
-from gateway.settings import *  # noqa: E402, F403
+from gateway.settings import *  # noqa: F403

@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import Any, Protocol
 
+from merchants.answers import API_VERSION
 from webhooks.models import WebhookEndpoint
-
-# What our objects look like is Stripe's API of this version, whichever the client names.
-API_VERSION = "2026-10-28.endive"
 
 
 class EventFacts(Protocol):

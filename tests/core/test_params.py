@@ -38,7 +38,9 @@ def test_a_bad_parameter_is_named(data: dict[str, Any], code: str | None, param:
 
 
 def test_text_and_json_values_read_the_same() -> None:
-    assert read(Example, {"amount": "5", "capture": "false"}) == read(Example, {"amount": 5, "capture": False})
+    assert read(Example, {"amount": "5", "capture": "false"}) == read(
+        Example, {"amount": 5, "capture": False}
+    )
 
 
 def test_an_empty_value_unsets() -> None:
@@ -52,9 +54,7 @@ def test_a_page_has_1_to_100_rows(limit: str) -> None:
     assert raised.value.param == "limit"
 
 
-@pytest.mark.parametrize(
-    "metadata", [{f"k{n}": "v" for n in range(51)}, {"k" * 41: "v"}, {"k": "v" * 501}]
-)
+@pytest.mark.parametrize("metadata", [{f"k{n}": "v" for n in range(51)}, {"k" * 41: "v"}, {"k": "v" * 501}])
 def test_metadata_has_limits(metadata: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest) as raised:
         check_metadata(metadata)

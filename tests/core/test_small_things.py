@@ -28,7 +28,12 @@ def test_ids_sort_by_time_and_do_not_repeat() -> None:
 
 @pytest.mark.parametrize(
     ("amount_minor", "currency", "shown"),
-    [(1250, "eur", "12.50 EUR"), (-5, "usd", "-0.05 USD"), (1250, "jpy", "1,250 JPY"), (1250, "bhd", "1.250 BHD")],
+    [
+        (1250, "eur", "12.50 EUR"),
+        (-5, "usd", "-0.05 USD"),
+        (1250, "jpy", "1,250 JPY"),
+        (1250, "bhd", "1.250 BHD"),
+    ],
 )
 def test_money_is_shown_with_its_currencys_decimals(amount_minor: int, currency: str, shown: str) -> None:
     assert display(amount_minor, currency) == shown

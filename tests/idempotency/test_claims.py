@@ -103,13 +103,13 @@ def test_an_owner_elsewhere_is_taken_over_when_its_lease_ends(key: Key) -> None:
 
 
 def test_another_request_under_the_key_is_refused(key: Key) -> None:
-    answer_once(key, lambda: {})
+    answer_once(key, dict)
     with pytest.raises(KeyReused):
         settle(Key(key.merchant_id, False, "k", "other", "req_2"))
 
 
 def test_old_answers_are_forgotten_and_open_claims_are_not(key: Key) -> None:
-    answer_once(key, lambda: {})
+    answer_once(key, dict)
     claim(Key(key.merchant_id, False, "open", "f", "req_2"))
     assert forget_old_keys(keep=timedelta(hours=1)) == 0
     assert forget_old_keys(keep=timedelta(0)) >= 1
@@ -119,8 +119,8 @@ def test_old_answers_are_forgotten_and_open_claims_are_not(key: Key) -> None:
 
 
 def test_a_replay_names_the_first_request(key: Key) -> None:
-    answer_once(key, lambda: {})
-    again = answer_once(Key(key.merchant_id, False, "k", "f", "req_later"), lambda: {})
+    answer_once(key, dict)
+    again = answer_once(Key(key.merchant_id, False, "k", "f", "req_later"), dict)
     assert again == Answer(200, "{}", replayed=True, original_request="req_1")
 
 

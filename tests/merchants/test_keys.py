@@ -86,7 +86,9 @@ def test_a_revoked_key_is_refused() -> None:
 def test_the_last_use_is_noted() -> None:
     made = create_merchant("A shop")
     caller_of(f"Bearer {made.keys['sk_test']}")
-    assert ApiKey.objects.get(hash__isnull=False, merchant=made.merchant, kind="secret", livemode=False).last_used_at
+    assert ApiKey.objects.get(
+        hash__isnull=False, merchant=made.merchant, kind="secret", livemode=False
+    ).last_used_at
 
 
 def test_the_command_prints_the_keys_as_json(capsys: pytest.CaptureFixture[str]) -> None:

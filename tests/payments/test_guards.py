@@ -98,7 +98,9 @@ def test_the_database_knows_the_same_transitions_as_the_models(
 @pytest.mark.parametrize("state", ["captured", "authorized", "failed"])
 def test_a_charge_can_not_be_born_in_a_late_state(books: Books, charge: Charge, state: str) -> None:
     columns = [
-        field.column for field in Charge._meta.concrete_fields if field.column not in ("id", "public_id", "state")
+        str(field.column)
+        for field in Charge._meta.concrete_fields
+        if field.column not in ("id", "public_id", "state")
     ]
     names = ", ".join(columns)
     message = refuse(
@@ -175,7 +177,9 @@ def test_a_kept_answer_stays_as_it_is(books: Books, charge: Charge) -> None:
 
 def test_the_applications_role_owns_no_table(books: Books) -> None:
     with books.application() as connection:
-        owned = connection.execute("SELECT count(*) FROM pg_tables WHERE tableowner = current_user").fetchone()
+        owned = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE tableowner = current_user"
+        ).fetchone()
     assert owned == (0,)
 
 
@@ -187,7 +191,7 @@ def test_the_applications_role_can_not_enter_the_vaults_database(books: Books) -
 def test_one_open_call_per_charge(books: Books, charge: Charge) -> None:
     """Two captures, or a capture and a void, can not be on their way at once."""
     columns = ", ".join(
-        field.column
+        str(field.column)
         for field in Operation._meta.concrete_fields
         if field.column not in ("id", "public_id", "state", "next_attempt_at", "finished_at", "answer")
     )

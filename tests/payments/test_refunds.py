@@ -80,9 +80,7 @@ def test_two_refunds_of_60_on_100_by_raw_sql(books: Books, charge: str) -> None:
 @pytest.mark.parametrize("amount_minor", [0, -60, 101])
 def test_impossible_amounts_are_refused(caller: Caller, charge: str, key: Any, amount_minor: int) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        create_refund(
-            caller=caller, asked=NewRefund(charge=charge, amount_minor=amount_minor), key=key("r")
-        )
+        create_refund(caller=caller, asked=NewRefund(charge=charge, amount_minor=amount_minor), key=key("r"))
     assert raised.value.param == "amount"
     assert not Refund.objects.filter(charge__public_id=charge).exists()
 

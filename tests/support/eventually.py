@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 30, what: str = "") -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = 30, what: str = "") -> T:
     """The first true answer of `look`; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -55,9 +55,7 @@ def retried(client: Client, send: object) -> Reply:
 
 def unconfirmed(shop: NewMerchant) -> int:
     rows = [row for row in trial_balance() if "unconfirmed" in row.address]
-    return sum(
-        abs(row.debit - row.credit) for row in rows if shop.merchant.public_id in row.address
-    )
+    return sum(abs(row.debit - row.credit) for row in rows if shop.merchant.public_id in row.address)
 
 
 @pytest.mark.parametrize("retry", [True, False], ids=["client retries", "client is gone"])
@@ -73,7 +71,9 @@ def test_a_charge_survives_kill_9(
         answer = retried(client, lambda: client.charge(idempotency_key="k"))
     else:
         eventually(
-            lambda: not Operation.objects.filter(merchant=shop.merchant, next_attempt_at__isnull=False).exists(),
+            lambda: (
+                not Operation.objects.filter(merchant=shop.merchant, next_attempt_at__isnull=False).exists()
+            ),
             what="the sweeper",
         )
         answer = client.charge(idempotency_key="k")
@@ -131,7 +131,8 @@ def test_all_web_workers_die_under_load_and_nothing_is_doubled_or_lost(
     keys = [f"load-{n}" for n in range(40)]
     with ThreadPoolExecutor(10) as pool:
         asked = [
-            pool.submit(retried, client, functools.partial(client.charge, idempotency_key=key)) for key in keys
+            pool.submit(retried, client, functools.partial(client.charge, idempotency_key=key))
+            for key in keys
         ]
         eventually(lambda: sum(future.done() for future in asked) > 8)
         system.web.restart()

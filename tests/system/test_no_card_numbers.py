@@ -67,7 +67,9 @@ def use_every_way(client: Client) -> None:
         refused = client.post("/v1/charges", {"amount": 900, "currency": "usd", **raw})
         assert refused.status == 400
         assert not found(refused.body)
-    client.send("POST", "/v1/tokens", b'{"card": {"number": "4242424242424242"', content_type="application/json")
+    client.send(
+        "POST", "/v1/tokens", b'{"card": {"number": "4242424242424242"', content_type="application/json"
+    )
     client.send("POST", "/v1/nowhere", b"number=4242424242424242")
     client.get("/v1/charges/4242424242424242")
 
@@ -114,5 +116,5 @@ def contents(url: str) -> bytes:
     for key in client.scan_iter():
         parts += [key, client.dump(key) or b""]
         if client.type(key) == b"string":
-            parts.append(client.get(key) or b"")
+            parts.append(str(client.get(key)).encode())
     return b"\n".join(parts)

@@ -73,9 +73,7 @@ def test_another_body_under_the_same_key_is_refused(client: Client) -> None:
 def test_the_same_parameters_as_json_are_the_same_request(client: Client) -> None:
     first = client.charge(idempotency_key="k")
     body = b'{"source": "tok_visa", "amount": 10000, "currency": "usd"}'
-    second = client.send(
-        "POST", "/v1/charges", body, content_type="application/json", idempotency_key="k"
-    )
+    second = client.send("POST", "/v1/charges", body, content_type="application/json", idempotency_key="k")
     assert second.body == first.body
     assert second.headers["Idempotent-Replayed"] == "true"
 
@@ -108,7 +106,9 @@ def test_a_used_token_does_not_spoil_the_replay(client: Client) -> None:
     assert again.body == first.body
 
 
-def test_a_slow_request_is_not_doubled_but_answered_409(client: Client, bank: Bank, shop: NewMerchant) -> None:
+def test_a_slow_request_is_not_doubled_but_answered_409(
+    client: Client, bank: Bank, shop: NewMerchant
+) -> None:
     bank.fault("latency", match={"kind": "authorize"}, seconds=1.5, times=1)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.charge, idempotency_key="k")

@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from merchants.services import NewMerchant
-from tests.support.client import Client
+from tests.support.client import Client, Reply
 from tests.support.eventually import eventually
 from tests.support.processes import System
 
@@ -32,11 +32,13 @@ def charge(number: str) -> stripe.Charge:
 
 def test_token_charge_refund_and_lists() -> None:
     made = token()
+    assert made.card is not None
     assert (made.object, made.card.last4, made.card.brand, made.used) == ("token", "4242", "Visa", False)
     paid = stripe.Charge.create(
         amount=2000, currency="usd", source=made.id, description="An order", metadata={"order": "7"}
     )
     assert (paid.status, paid.captured, paid.amount_captured) == ("succeeded", True, 2000)
+    assert paid.payment_method_details is not None and paid.payment_method_details.card is not None
     assert paid.payment_method_details.card.brand == "visa"
     assert paid.metadata["order"] == "7"
     refund = stripe.Refund.create(charge=paid.id, amount=500)
@@ -82,7 +84,9 @@ def test_a_declining_card_raises_card_error(number: str, code: str, decline_code
         ({"cvc": "99"}, "invalid_cvc", "cvc"),
     ],
 )
-def test_a_wrong_card_is_refused_when_its_token_is_made(card: dict[str, object], code: str, param: str) -> None:
+def test_a_wrong_card_is_refused_when_its_token_is_made(
+    card: dict[str, object], code: str, param: str
+) -> None:
     with pytest.raises(stripe.CardError) as raised:
         token(**card)  # type: ignore[arg-type]
     assert (raised.value.code, raised.value.param) == (code, param)
@@ -163,12 +167,21 @@ def test_bad_parameters_are_named(params: dict[str, object], code: str | None, p
     assert (raised.value.code, raised.value.param) == (code, param)
 
 
+def accepted(reply: Reply) -> Reply | None:
+    return reply if reply.status == 200 else None
+
+
 def test_a_browser_brings_a_card_to_the_vault_itself(system: System, shop: NewMerchant) -> None:
     """With a publishable key, which the gateway has told the vault of; the token then pays at the gateway."""
     browser = Client(system.vault.url, shop.keys["pk_test"])
-    card = {"card[number]": "4242424242424242", "card[exp_month]": 1, "card[exp_year]": 2040, "card[cvc]": 123}
+    card = {
+        "card[number]": "4242424242424242",
+        "card[exp_month]": 1,
+        "card[exp_year]": 2040,
+        "card[cvc]": 123,
+    }
     made = eventually(
-        lambda: next((reply for reply in [browser.post("/v1/tokens", card)] if reply.status == 200), None),
+        lambda: accepted(browser.post("/v1/tokens", card)),
         what="the vault's hearing of the key",
     )
     paid = stripe.Charge.create(amount=2000, currency="usd", source=made.json()["id"])

@@ -90,9 +90,7 @@ def test_a_receiver_that_is_down_gets_it_later(client: Client, receiver: Receive
     eventually(lambda: receiver.types() == ["charge.succeeded"], seconds=60, what="the repeated delivery")
 
 
-def test_a_worker_that_is_killed_loses_no_event(
-    system: System, client: Client, receiver: Receiver
-) -> None:
+def test_a_worker_that_is_killed_loses_no_event(system: System, client: Client, receiver: Receiver) -> None:
     receiver.open()
     subscribe(client, receiver)
     system.worker.kill()

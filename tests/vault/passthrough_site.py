@@ -1,5 +1,5 @@
-"""The gateway's passthrough layer alone, between a caller that a header names and a last layer that answers 404.
-Its database can't be reached, so passing a card on must do without."""
+"""The gateway's passthrough layer alone, between a caller that a header names and a last layer that says what
+reached it. Its database can't be reached, so passing a card on must do without."""
 
 import os
 from collections.abc import Callable

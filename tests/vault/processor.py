@@ -1,4 +1,4 @@
-"""A processor that does what a test tells it: answers, hangs, or breaks off. It counts what really arrived."""
+"""A processor that does what a test tells it: answers, hangs, or breaks off. It keeps what really arrived."""
 
 import json
 import threading
@@ -47,6 +47,9 @@ class Server(ThreadingHTTPServer):
         self.behaviour = behaviour
         self.arrived: list[tuple[Any, Any]] = []
         self.lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A vault that is killed in the middle is what some tests are about."""
 
 
 class ScriptedProcessor:

@@ -1,4 +1,4 @@
-"""The vault's surroundings in a test: a database of its own, a Valkey, keys, and what a caller of it needs."""
+"""The vault's surroundings in a test: a database of its own, a Valkey, keys, and what its callers need."""
 
 import json
 import subprocess

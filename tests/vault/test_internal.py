@@ -2,7 +2,9 @@
 
 import json
 import time
+from hashlib import sha256
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 import pytest
 
@@ -125,8 +127,6 @@ def test_an_unknown_token_is_none(client: VaultClient, token: str) -> None:
 
 
 def test_a_key_of_another_merchant_is_not_taken_over(merchant: Merchant, client: VaultClient) -> None:
-    from hashlib import sha256
-
     hashed = sha256(merchant.test_key.encode()).hexdigest()
     with pytest.raises(Exception, match="another merchant"):
         client.push_publishable_key(key_hash=hashed, merchant="acct_other", livemode=False, revoked=False)
@@ -140,8 +140,6 @@ def test_a_vault_that_is_away_says_so(closed_port: int) -> None:
 
 
 def test_a_passed_on_card_belongs_to_the_signed_merchant(client: VaultClient, merchant: Merchant) -> None:
-    from urllib.parse import urlencode
-
     def pass_on(fields: dict[str, object], key: str = "") -> tuple[int, dict[str, str], dict[str, object]]:
         answer = client.tokenize_passthrough(
             path="/v1/tokens",

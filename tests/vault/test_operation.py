@@ -3,13 +3,16 @@
 import base64
 import json
 import secrets
+import subprocess
+import sys
 
 import psycopg
 import pytest
 
+from gateway.child import surroundings
 from gateway.data_folder import write_private
 from processors.vault import Answered, VaultClient
-from tests.support.servers import VAULT
+from tests.support.servers import ROOT, VAULT
 from tests.vault.processor import ScriptedProcessor
 from tests.vault.room import VISA, Merchant, Room, command, forward_request
 
@@ -115,12 +118,6 @@ def test_the_commands_need_no_environment_but_what_a_running_system_left(room: R
     write_private(
         folder / "vault" / "environment", "\n".join(f"{name}={value}" for name, value in values.items())
     )
-    import subprocess
-    import sys
-
-    from gateway.child import surroundings
-    from tests.support.servers import ROOT
-
     done = subprocess.run(
         [sys.executable, "-m", "vault", "migrate", "--check"],
         env=surroundings() | {"DATA_DIR": str(folder)},

@@ -1,8 +1,12 @@
 """What the vault does when something around it is away: it says so, and sends nothing by halves."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import redis
 
 from gateway.embedded import EmbeddedValkey
 from processors.protocol import NotSent, Unknown
@@ -25,6 +29,19 @@ def vault_with(room: Room, processor: ScriptedProcessor, name: str, **environmen
         process.stop()
 
 
+def wait_until_refused(port: int) -> None:
+    """The workers of a killed server end a moment after it, and only then is its port free."""
+    for _ in range(500):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass
+        time.sleep(0.01)
+    raise AssertionError(f"port {port} still answers")
+
+
 class TestWithoutTheCodesRedis:
     def test_cards_with_a_code_are_refused_and_others_are_not(
         self, room: Room, processor: ScriptedProcessor, closed_port: int
@@ -40,23 +57,23 @@ class TestWithoutTheCodesRedis:
     def test_a_card_whose_code_can_not_be_asked_for_is_not_sent_and_not_spent(
         self, room: Room, processor: ScriptedProcessor
     ) -> None:
-        with EmbeddedValkey("codes") as codes:
-            with vault_with(room, processor, "redis-dies", VAULT_REDIS_URL=codes.url()) as process:
-                client = VaultClient(process.url, SHARED_SECRET)
-                merchant = new_merchant(client, process.url)
-                token = merchant.new_token()
-                codes.stop()
-                outcome = client.forward(forward_request(merchant.id, token, processor.url, reference="op_1"))
-                assert isinstance(outcome, NotSent)
-                assert outcome.code == "vault_unavailable"
-                assert processor.arrived == []
-                assert room.row(token)["reference"] is None
+        with (
+            EmbeddedValkey("codes") as codes,
+            vault_with(room, processor, "redis-dies", VAULT_REDIS_URL=codes.url()) as process,
+        ):
+            client = VaultClient(process.url, SHARED_SECRET)
+            merchant = new_merchant(client, process.url)
+            token = merchant.new_token()
+            codes.stop()
+            outcome = client.forward(forward_request(merchant.id, token, processor.url, reference="op_1"))
+            assert isinstance(outcome, NotSent)
+            assert outcome.code == "vault_unavailable"
+            assert processor.arrived == []
+            assert room.row(token)["reference"] is None
 
     def test_a_redis_that_forgot_costs_the_code_and_not_the_card(
         self, room: Room, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
     ) -> None:
-        import redis
-
         token = merchant.new_token()
         redis.Redis.from_url(room.valkey.url()).flushall()
         assert isinstance(client.forward(forward_request(merchant.id, token, processor.url)), Answered)
@@ -116,10 +133,11 @@ class TestDeathOfTheVault:
             call = threading.Thread(target=lambda: outcomes.append(client.forward(order)))
             call.start()
             while not processor.arrived:
-                pass
+                time.sleep(0.01)
             process.kill()
             call.join()
             assert isinstance(outcomes[0], Unknown)
+            wait_until_refused(process.port)
             outcome = client.forward(order)
             assert isinstance(outcome, NotSent)
             assert outcome.code == "vault_unavailable"
@@ -127,3 +145,25 @@ class TestDeathOfTheVault:
             assert isinstance(client.forward(order), Answered)
             assert len(processor.arrived) == 2
             assert client.token("tok_visa", "acct_1", False) is not None
+
+
+class TestFaults:
+    def test_a_vault_that_dies_before_it_sends_keeps_the_token_for_its_reference(
+        self, room: Room, processor: ScriptedProcessor
+    ) -> None:
+        faults = room.folder / "faults"
+        faults.mkdir()
+        with vault_with(room, processor, "faulty", FAULTS_DIR=str(faults)) as process:
+            client = VaultClient(process.url, SHARED_SECRET)
+            merchant = new_merchant(client, process.url)
+            token = merchant.new_token()
+            order = forward_request(merchant.id, token, processor.url)
+            (faults / "vault.before_send").write_text("kill")
+            assert isinstance(client.forward(order), Unknown)
+            assert processor.arrived == []
+            process.restart()
+            other = client.forward(forward_request(merchant.id, token, processor.url))
+            assert isinstance(other, NotSent)
+            assert other.code == "token_already_used"
+            assert isinstance(client.forward(order), Answered)
+            assert processor.arrived[0]["card"]["cvc"] == "123"

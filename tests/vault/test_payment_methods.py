@@ -2,7 +2,7 @@
 
 from processors.vault import Answered, VaultClient
 from tests.vault.processor import ScriptedProcessor
-from tests.vault.room import VISA, Merchant, card_fields, forward_request
+from tests.vault.room import VISA, Merchant, card_fields, forward_request, new_merchant
 
 REQUIRED = {
     "id",
@@ -66,8 +66,6 @@ def test_a_static_token_makes_methods_as_often_as_you_like(merchant: Merchant) -
 
 
 def test_another_merchants_token_is_unknown(merchant: Merchant, client: VaultClient) -> None:
-    from tests.vault.room import new_merchant
-
     token = new_merchant(client, merchant.vault).new_token()
     reply = merchant.post("/v1/payment_methods", {"type": "card", "card[token]": token})
     assert (reply.status, reply.error["code"], reply.error["param"]) == (

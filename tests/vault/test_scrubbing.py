@@ -87,3 +87,17 @@ def test_a_filled_request_that_is_echoed_comes_back_without_the_card(body: Any) 
     echoed = fill(order, values_of(CARD))
     assert echoed["card"] == {"number": NUMBER, "cvc": "123"}
     assert scrub(echoed, NUMBER)["card"] == {"number": "[card …4242]", "cvc": "***"}
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("paid 100 4242 4242 4242 4242 on 12/34", "paid 100 [card …4242] on 12/34"),
+        (f"{NUMBER} {NUMBER}", "[card …4242] [card …4242]"),
+        ("4242%204242%204242%204242", "[card …4242]"),
+        ("4242%2D4242%2D4242%2D4242&x=1", "[card …4242]&x=1"),
+        ("ref 424242424242424, 1999", "ref 424242424242424, 1999"),
+    ],
+)
+def test_only_the_number_goes(text: str, clean: str) -> None:
+    assert scrub(text, NUMBER) == clean

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from gateway import embedded
 from processors.protocol import NotSent
 from processors.vault import Answered, VaultClient
 from tests.support.processes import Process
+from tests.support.servers import VAULT
 from tests.vault.processor import ScriptedProcessor
 from tests.vault.room import Merchant, Room, forward_request
 
@@ -27,8 +29,6 @@ def dump_program() -> Path:
 
 
 def dump(room: Room, program: Path) -> str:
-    from tests.support.servers import VAULT
-
     url = room.postgres.superuser_url(VAULT.database)
     done = subprocess.run([program, "--dbname", url], capture_output=True, text=True, check=True)
     return done.stdout
@@ -52,16 +52,14 @@ def test_a_dump_of_the_database_holds_no_number_and_no_code(
 
 
 def test_the_codes_redis_holds_ciphertext_for_minutes_only(room: Room, merchant: Merchant) -> None:
-    import redis
-
     token = merchant.new_token(AMEX, live=True, cvc=CODE)
     store = redis.Redis.from_url(room.valkey.url())
     kept = store.get(f"cvc:{token}")
     assert isinstance(kept, bytes)
     assert CODE.encode() not in kept
-    assert 0 < int(store.ttl(f"cvc:{token}")) <= 15 * 60  # type: ignore[arg-type]
-    assert store.config_get("save")["save"] == ""  # type: ignore[index]
-    assert store.config_get("appendonly")["appendonly"] == "no"  # type: ignore[index]
+    assert 0 < int(store.ttl(f"cvc:{token}")) <= 15 * 60
+    assert store.config_get("save")["save"] == ""
+    assert store.config_get("appendonly")["appendonly"] == "no"
 
 
 def test_neither_the_log_nor_the_process_list_shows_a_number(
@@ -133,8 +131,6 @@ class TestTampering:
 def test_another_code_in_redis_is_not_taken_for_this_cards(
     room: Room, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
 ) -> None:
-    import redis
-
     token, other = merchant.new_token(), merchant.new_token(cvc="999")
     store = redis.Redis.from_url(room.valkey.url())
     store.set(f"cvc:{token}", store.get(f"cvc:{other}"))  # type: ignore[arg-type]

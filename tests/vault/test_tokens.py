@@ -4,19 +4,20 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 import pytest
 
 from processors.vault import VaultClient
 from tests.support.processes import Process
-from tests.vault.room import VISA, Merchant, Room, card_fields, post_form, send
+from tests.vault.room import VISA, Merchant, Room, card_fields, new_merchant, post_form, send
 
 TOKEN_KEYS = {"id", "object", "card", "client_ip", "created", "livemode", "type", "used"}
 CARD_KEYS = (
     "id object address_city address_country address_line1 address_line1_check address_line2 address_state "
-    "address_zip address_zip_check brand country cvc_check dynamic_last4 exp_month exp_year fingerprint funding "
-    "last4 metadata name regulated_status tokenization_method networks"
+    "address_zip address_zip_check brand country cvc_check dynamic_last4 exp_month exp_year fingerprint "
+    "funding last4 metadata name regulated_status tokenization_method networks"
 )
 
 
@@ -143,7 +144,8 @@ def test_errors_never_quote_what_was_sent(merchant: Merchant) -> None:
 @pytest.mark.parametrize("field", ["name", "address_line1", "address_zip"])
 @pytest.mark.parametrize("text", ["4242424242424242", "my card 4242 4242-4242 4242!"])
 def test_a_card_number_in_a_name_or_an_address_is_refused(merchant: Merchant, field: str, text: str) -> None:
-    reply = merchant.token(**{field: text})
+    given: dict[str, Any] = {field: text}
+    reply = merchant.token(**given)
     assert (reply.status, reply.error["param"]) == (400, f"card[{field}]")
     assert "4242" not in json.dumps(reply.body)
 
@@ -162,8 +164,6 @@ def test_json_is_taken_too(merchant: Merchant) -> None:
 def test_the_same_card_has_the_same_fingerprint_for_one_merchant_only(
     merchant: Merchant, client: VaultClient, vault: Process
 ) -> None:
-    from tests.vault.room import new_merchant
-
     other = new_merchant(client, vault.url)
     first = merchant.token().body["card"]["fingerprint"]
     assert merchant.token(exp_year=2031).body["card"]["fingerprint"] == first
@@ -206,7 +206,10 @@ class TestKeys:
     def test_a_revoked_key_is_refused_and_never_comes_back(
         self, merchant: Merchant, client: VaultClient
     ) -> None:
-        known = {"key_hash": sha256(merchant.test_key.encode()).hexdigest(), "merchant": merchant.id}
+        known: dict[str, Any] = {
+            "key_hash": sha256(merchant.test_key.encode()).hexdigest(),
+            "merchant": merchant.id,
+        }
         client.push_publishable_key(**known, livemode=False, revoked=True)
         assert merchant.token().status == 401
         client.push_publishable_key(**known, livemode=False, revoked=False)
@@ -214,7 +217,10 @@ class TestKeys:
         assert merchant.token(live=True).status == 200
 
     def test_a_rolled_key_works_until_it_expires(self, merchant: Merchant, client: VaultClient) -> None:
-        known = {"key_hash": sha256(merchant.test_key.encode()).hexdigest(), "merchant": merchant.id}
+        known: dict[str, Any] = {
+            "key_hash": sha256(merchant.test_key.encode()).hexdigest(),
+            "merchant": merchant.id,
+        }
         client.push_publishable_key(**known, livemode=False, revoked=False, expires_at=int(time.time()) + 60)
         assert merchant.token().status == 200
         client.push_publishable_key(**known, livemode=False, revoked=False, expires_at=int(time.time()) - 1)
@@ -248,7 +254,7 @@ class TestIdempotency:
 
     @pytest.mark.parametrize("change", [{"cvc": "321"}, {"cvc": None}, {"name": "Other"}, {"exp_year": 2030}])
     def test_another_request_under_the_key_is_refused(
-        self, merchant: Merchant, change: dict[str, object]
+        self, merchant: Merchant, change: dict[str, Any]
     ) -> None:
         assert merchant.token(key="a-key").status == 200
         reply = merchant.token(key="a-key", **change)

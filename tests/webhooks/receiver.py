@@ -63,6 +63,11 @@ class Receiver:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
+    def wait_for(self, number: int, *, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while len(self.received) < number and time.monotonic() < end:
+            time.sleep(0.01)
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,6 +1,7 @@
 """The kick: a hint in Redis, at no cost for whoever gives it."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,23 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.addresses import free_port
-
 pytestmark = pytest.mark.usefixtures("books")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SETUP = "import os, time, django; django.setup(); from webhooks.kick import kick\n"
+SETUP = """
+import os, time, django
+django.setup()
+import redis
+from webhooks.kick import kick
+
+def messages():
+    return redis.Redis.from_url(os.environ["REDIS_URL"]).llen("celery")
+
+def wait_for(number):
+    end = time.time() + 30
+    while messages() < number and time.time() < end:
+        time.sleep(0.02)
+"""
 
 
 def run(program: str, environment: dict[str, str]) -> float:
@@ -39,48 +51,46 @@ def broker(books: Any) -> redis.Redis:
 
 
 def test_many_kicks_become_few_messages(books: Any, broker: redis.Redis) -> None:
-    run(
-        "end = time.time() + 1\nwhile time.time() < end: kick(); time.sleep(0.0005)\ntime.sleep(0.5)\nprint(0)",
+    seconds = run(
+        "start = time.time()\n"
+        "while time.time() < start + 1: kick(); time.sleep(0.0005)\n"
+        "wait_for(1); time.sleep(0.5); print(time.time() - start)",
         books.environment(),
     )
-    assert 2 <= broker.llen("celery") <= 13
+    assert 1 <= broker.llen("celery") <= seconds * 10 + 1
     assert '"webhooks.relay"' in str(broker.lindex("celery", 0))
 
 
 def test_a_forked_child_kicks_for_itself(books: Any, broker: redis.Redis) -> None:
     run(
-        "kick(); time.sleep(0.5)\n"
-        "if os.fork() == 0:\n"
-        "    kick(); time.sleep(1); os._exit(0)\n"
-        "os.wait(); print(0)",
+        "kick(); wait_for(1)\nif os.fork() == 0:\n    kick(); wait_for(2); os._exit(0)\nos.wait(); print(0)",
         books.environment(),
     )
     assert broker.llen("celery") == 2
 
 
-def test_an_absent_broker_neither_delays_nor_raises(books: Any) -> None:
-    nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
-    slowest = run(
-        "slowest = 0\n"
-        "for _ in range(200):\n"
-        "    start = time.perf_counter(); kick(); slowest = max(slowest, time.perf_counter() - start)\n"
-        "    time.sleep(0.002)\n"
-        "print(slowest)",
-        books.environment() | nowhere,
-    )
-    assert slowest < 0.1
+def test_a_broker_that_does_not_answer_holds_nobody_up(books: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slowest = run(
+            "slowest = 0\n"
+            "for _ in range(500):\n"
+            "    start = time.perf_counter(); kick(); slowest = max(slowest, time.perf_counter() - start)\n"
+            "    time.sleep(0.002)\n"
+            "print(slowest)",
+            books.environment() | {"REDIS_URL": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"},
+        )
+    assert slowest < 1
 
 
 def test_the_broker_is_used_again_when_it_is_back(books: Any, broker: redis.Redis) -> None:
     """Connections are cut as by a restart of Redis; the hints after that arrive."""
     run(
-        "import redis\n"
         "broker = redis.Redis.from_url(os.environ['REDIS_URL'])\n"
-        "kick(); time.sleep(0.5)\n"
+        "kick(); wait_for(1)\n"
         "broker.client_kill_filter(_type='normal', skipme=True); broker.delete('celery')\n"
-        "end = time.time() + 8\n"
-        "while time.time() < end and not broker.llen('celery'): kick(); time.sleep(0.05)\n"
-        "print(broker.llen('celery'))",
+        "end = time.time() + 30\n"
+        "while time.time() < end and not messages(): kick(); time.sleep(0.05)\n"
+        "print(0)",
         books.environment(),
     )
     assert broker.llen("celery") >= 1

@@ -8,12 +8,12 @@ from msgspec import UNSET, UnsetType
 from core.db import in_transaction
 from core.errors import InvalidRequest, ResourceMissing
 from core.params import check_metadata
+from merchants.answers import API_VERSION
 from merchants.models import Merchant
 from webhooks import queries
 from webhooks.addresses import check_url
 from webhooks.event_types import is_known
 from webhooks.models import Delivery, WebhookEndpoint
-from webhooks.serializers import API_VERSION
 
 # Stripe's limit. Each endpoint multiplies a merchant's deliveries.
 MAX_ENDPOINTS = 16

@@ -1,0 +1,100 @@
+"""Keys are made by those who may, and each is shown once: in the answer to the form that made it."""
+
+import re
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client as Browser
+
+from merchants.models import ApiKey, Merchant
+from merchants.services import NewMerchant
+from tests.console.conftest import Staff
+from tests.support.client import Client
+
+KEY = re.compile(r"[sp]k_(?:test|live)_[0-9A-Za-z]{32}")
+NONCE = re.compile(r'name="nonce" value="(\w+)"')
+
+
+def nonce(browser: Browser, path: str) -> str:
+    found = NONCE.search(browser.get(path).content.decode())
+    assert found
+    return found[1]
+
+
+def keys_path(merchant: Merchant, *parts: object) -> str:
+    return f"/admin/merchants/merchant/{merchant.pk}/keys/" + "".join(f"{part}/" for part in parts)
+
+
+def page_of(merchant: Merchant) -> str:
+    return f"/admin/merchants/merchant/{merchant.pk}/change/"
+
+
+def test_a_new_merchants_keys_are_shown_once(admin: Browser) -> None:
+    add = "/admin/merchants/merchant/add/"
+    form = {"name": "Harbour Books", "nonce": nonce(admin, add)}
+    shown = admin.post(add, form)
+    texts = KEY.findall(shown.content.decode())
+    assert [text[:8] for text in texts] == ["sk_test_", "pk_test_", "sk_live_", "pk_live_"]
+    assert "no-store" in shown["Cache-Control"]
+    merchant = Merchant.objects.get(name="Harbour Books")
+    for later in (admin.get(page_of(merchant)), admin.post(add, form, follow=True), admin.get("/admin/")):
+        assert not KEY.search(later.content.decode())
+    assert Merchant.objects.filter(name="Harbour Books").count() == 1
+    kept = [session.get_decoded() for session in Session.objects.all()]
+    assert not any(text in str(kept) for text in texts)
+
+
+def test_a_key_that_the_console_issues_works(admin: Browser, shop: NewMerchant, api: Client) -> None:
+    issue = keys_path(shop.merchant, "issue")
+    shown = admin.post(issue, {"kind": "sk_test_", "nonce": nonce(admin, issue)})
+    (text,) = KEY.findall(shown.content.decode())
+    assert Client(api.url, text).get("/v1/charges").status == 200
+    history = admin.get(page_of(shop.merchant)).content.decode()
+    assert f"Issued key sk_test_…{text[-4:]}" in history and text not in history
+
+
+def test_a_replaced_key_works_for_as_long_as_was_chosen(admin: Browser, shop: NewMerchant) -> None:
+    old = ApiKey.objects.get(merchant=shop.merchant, kind="secret", livemode=False)
+    roll = keys_path(shop.merchant, old.pk, "roll")
+    shown = admin.post(roll, {"overlap": "24", "nonce": nonce(admin, roll)})
+    (text,) = KEY.findall(shown.content.decode())
+    old.refresh_from_db()
+    assert old.usable and old.expires_at is not None
+    assert text[-4:] in admin.get(page_of(shop.merchant)).content.decode()
+    assert "has a successor" in admin.get(roll, follow=True).content.decode()
+    assert ApiKey.objects.filter(merchant=shop.merchant, kind="secret", livemode=False).count() == 2
+
+
+def test_revoking_asks_first(admin: Browser, shop: NewMerchant) -> None:
+    key = ApiKey.objects.filter(merchant=shop.merchant).earliest("pk")
+    revoke = keys_path(shop.merchant, key.pk, "revoke")
+    assert "can not be undone" in admin.get(revoke).content.decode()
+    key.refresh_from_db()
+    assert key.revoked_at is None
+    assert "is revoked" in admin.post(revoke, follow=True).content.decode()
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+
+
+def test_a_key_of_another_merchant_is_not_reached(admin: Browser, shop: NewMerchant) -> None:
+    other = ApiKey.objects.exclude(merchant=shop.merchant).earliest("pk")
+    assert admin.post(keys_path(shop.merchant, other.pk, "revoke")).status_code == 404
+
+
+@pytest.mark.parametrize("action", ["issue", "roll", "revoke", "add"])
+def test_those_who_may_only_look_change_no_key(staff: Staff, shop: NewMerchant, action: str) -> None:
+    looker = staff("view_merchant", "view_apikey")
+    key = ApiKey.objects.filter(merchant=shop.merchant).earliest("pk")
+    before = (Merchant.objects.count(), ApiKey.objects.filter(revoked_at=None, expires_at=None).count())
+    path = {
+        "issue": keys_path(shop.merchant, "issue"),
+        "roll": keys_path(shop.merchant, key.pk, "roll"),
+        "revoke": keys_path(shop.merchant, key.pk, "revoke"),
+        "add": "/admin/merchants/merchant/add/",
+    }[action]
+    for answer in (looker.get(path), looker.post(path, {"name": "x", "kind": "sk_live_", "overlap": "0"})):
+        assert answer.status_code == 403
+    after = (Merchant.objects.count(), ApiKey.objects.filter(revoked_at=None, expires_at=None).count())
+    assert after == before
+    page = looker.get(page_of(shop.merchant)).content.decode()
+    assert "Revoke" not in page and "New key" not in page

@@ -1,0 +1,214 @@
+"""The console's lists and pages: shut without a login, read-only, found by search, and read in a fixed number
+of queries."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from merchants.services import NewMerchant
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
+from tests.console.conftest import Staff
+from tests.console.world import World
+from tests.support.bank import Bank
+from tests.support.client import Client
+
+LISTS: dict[str, Any] = {
+    "payments/charge": Charge,
+    "payments/refund": Refund,
+    "payments/paymentintent": PaymentIntent,
+    "payments/operation": Operation,
+    "payments/balancetransaction": BalanceTransaction,
+}
+OTHER_LISTS = [
+    *("merchants/merchant", "ledger/ledgeraccount", "ledger/ledgertransaction", "ledger/ledgerentry"),
+    *("webhooks/event", "webhooks/delivery", "webhooks/webhookendpoint", "auth/user", "auth/group"),
+]
+
+
+def sell(api: Client, number: int) -> list[str]:
+    charges = [api.charge(amount=1_000 + i, description="A tent").json()["id"] for i in range(number)]
+    api.post("/v1/refunds", {"charge": charges[0], "amount": 100})
+    return charges
+
+
+def queries(browser: Browser, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        page = browser.get(path)
+    assert page.status_code == 200, path
+    return len(captured)
+
+
+@pytest.mark.parametrize("path", ["", *(f"{name}/" for name in [*LISTS, *OTHER_LISTS])])
+def test_nothing_is_shown_without_a_login(looking: World, path: str) -> None:
+    answer = Browser().get(f"/admin/{path}")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/")
+
+
+def test_the_login_page_says_whose_it_is(looking: World) -> None:
+    page = Browser().get("/admin/login/").content.decode()
+    assert "Tollgate" in page and "console/console.css" in page
+
+
+@pytest.mark.parametrize("name", [*LISTS, "merchants/merchant"])
+def test_a_list_needs_its_permission(staff: Staff, name: str) -> None:
+    assert staff().get(f"/admin/{name}/").status_code == 403
+    model = name.partition("/")[2]
+    assert staff(f"view_{model}").get(f"/admin/{name}/").status_code == 200
+
+
+@pytest.mark.parametrize("name", OTHER_LISTS)
+def test_every_list_opens(admin: Browser, name: str) -> None:
+    assert admin.get(f"/admin/{name}/").status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_money_is_read_only_even_for_a_superuser(admin: Browser, api: Client, name: str) -> None:
+    sell(api, 1)
+    row = LISTS[name].objects.latest("pk")
+    for path in (f"/admin/{name}/add/", f"/admin/{name}/{row.pk}/delete/"):
+        assert admin.post(path).status_code == 403
+    page = admin.get(f"/admin/{name}/{row.pk}/change/").content.decode()
+    assert row.public_id in page
+    for control in ('name="_save"', "/delete/", "/add/"):
+        assert control not in page
+    state = getattr(row, "state", None)
+    admin.post(f"/admin/{name}/{row.pk}/change/", {"state": "failed", "amount_minor": "1"})
+    row = LISTS[name].objects.get(pk=row.pk)
+    assert getattr(row, "state", None) == state
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+    admin: Browser, api: Client, shop: NewMerchant, name: str
+) -> None:
+    path = f"/admin/{name}/?merchant={shop.merchant.pk}"
+    sell(api, 1)
+    queries(admin, path)
+    few = queries(admin, path)
+    sell(api, 6)
+    for charge in Charge.objects.filter(merchant=shop.merchant)[:3]:
+        api.post("/v1/refunds", {"charge": charge.public_id, "amount": 10})
+    assert queries(admin, path) == few
+    assert few <= 6
+
+
+def test_no_list_counts_its_table(admin: Browser, api: Client) -> None:
+    sell(api, 1)
+    for name in LISTS:
+        with CaptureQueriesContext(connection) as captured:
+            admin.get(f"/admin/{name}/")
+        assert not [query["sql"] for query in captured if "COUNT(*)" in query["sql"].upper()]
+
+
+def test_home_takes_as_many_queries_on_a_busy_day_as_on_a_quiet_one(admin: Browser, api: Client) -> None:
+    sell(api, 1)
+    queries(admin, "/admin/")
+    few = queries(admin, "/admin/")
+    sell(api, 6)
+    assert queries(admin, "/admin/") == few
+    assert few <= 12
+
+
+def test_a_charges_page_takes_as_many_queries_for_a_long_story_as_for_a_short_one(
+    admin: Browser, api: Client
+) -> None:
+    charge = Charge.objects.get(public_id=sell(api, 1)[0])
+    path = f"/admin/payments/charge/{charge.pk}/change/"
+    queries(admin, path)
+    few = queries(admin, path)
+    for _ in range(4):
+        api.post("/v1/refunds", {"charge": charge.public_id, "amount": 10})
+    assert queries(admin, path) == few
+    assert few <= 16
+
+
+def test_a_charges_page_tells_its_whole_story(admin: Browser, api: Client) -> None:
+    charge = Charge.objects.get(public_id=sell(api, 1)[0])
+    page = admin.get(f"/admin/payments/charge/{charge.pk}/change/").content.decode()
+    operation = charge.operations.earliest("pk")
+    for text in (
+        *("10.00 USD", "Partially refunded", "TEST", "Visa •••• 4242", "A tent"),
+        *("Charge captured", "API key sk_test_", operation.request_id, operation.public_id),
+        *("fees:earned", "processor:sandbox:clearing", f"{operation.public_id}:finish", "Refund confirmed"),
+        *("charge.succeeded", "charge.refunded", "authorization_code"),
+    ):
+        assert text in page, text
+
+
+def test_charges_are_found_by_any_id_and_by_the_cards_last_digits(
+    admin: Browser, api: Client, shop: NewMerchant
+) -> None:
+    charges = sell(api, 2)
+    charge = Charge.objects.get(public_id=charges[0])
+    refund = charge.refunds.get()
+    operation = charge.operations.earliest("pk")
+    ids = [charge.public_id, charge.payment_intent.public_id, refund.public_id, operation.public_id]
+    for term in ids:
+        found = admin.get("/admin/payments/charge/", {"q": term}).context["cl"].result_list
+        assert [row.pk for row in found] == [charge.pk], term
+    own = {"merchant": str(shop.merchant.pk)}
+    for term, number in (("4242", 2), ("a tent", 2), ("9999", 0), ("ch_no", 0)):
+        found = admin.get("/admin/payments/charge/", {**own, "q": term}).context["cl"].result_list
+        assert len(found) == number, term
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("", 3),
+        ("state__exact=failed", 1),
+        ("state__exact=captured&livemode__exact=0", 2),
+        ("livemode__exact=1", 0),
+        ("currency=usd", 3),
+        ("currency=eur", 0),
+        ("from=2020-01-01&to=2020-12-31", 0),
+        ("from=2020-01-01", 3),
+    ],
+)
+def test_charges_are_filtered(
+    admin: Browser, api: Client, shop: NewMerchant, query: str, number: int
+) -> None:
+    sell(api, 2)
+    api.charge(source="tok_chargeDeclined")
+    page = admin.get(f"/admin/payments/charge/?merchant={shop.merchant.pk}&{query}")
+    assert len(page.context["cl"].result_list) == number
+
+
+def test_a_day_that_is_none_is_answered_with_the_whole_list(admin: Browser) -> None:
+    assert admin.get("/admin/payments/charge/?from=yesterday").status_code == 302
+
+
+def test_money_in_doubt_is_on_the_home_page_and_in_its_list(
+    admin: Browser, api: Client, shop: NewMerchant, world: World
+) -> None:
+    bank = Bank(world.bank_url)
+    bank.fault("no_answer", times=1)
+    try:
+        charge = api.charge(amount=77_700).json()["id"]
+    finally:
+        bank.clear_faults()
+    home: Any = admin.get("/admin/")
+    assert charge in home.content.decode()
+    assert home.context["late_number"] >= 1
+    assert "processor:sandbox:unconfirmed" in home.content.decode()
+    listed = admin.get(f"/admin/payments/operation/?outcome=open&merchant={shop.merchant.pk}")
+    assert "777.00 USD" in listed.content.decode()
+
+
+def test_home_shows_only_what_a_person_may_see(staff: Staff) -> None:
+    parts = {"today", "late", "unconfirmed", "failing"}
+    for permissions, seen in ((), set()), (("view_charge",), {"today"}), (("view_operation",), {"late"}):
+        page: Any = staff(*permissions).get("/admin/")
+        assert page.status_code == 200
+        assert {part for part in parts if part in page.context} == seen
+
+
+def test_home_says_which_mode_it_shows(admin: Browser) -> None:
+    for query, badge in (("", "tg-test"), ("?mode=live", "tg-live")):
+        assert f'<span class="tg-badge {badge}">' in admin.get(f"/admin/{query}").content.decode()
