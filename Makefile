@@ -17,7 +17,9 @@ help:
 run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor
 
+# The vault has settings of its own, so its tests are a run of their own.
 test: .venv/dev.stamp
+	@$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault
 	@$(BIN)/python -m pytest
 
 bench: .venv/dev.stamp

@@ -1,5 +1,5 @@
-"""Two keyed digests: a card's fingerprint, and what was asked under an idempotency key. Their secret is made
-once and only ever re-wrapped, so that both stay the same when the master keys change."""
+"""Keyed digests: a card's fingerprint, an idempotency key, and what was asked under it. Their secret is made
+once and only ever re-wrapped, so that they stay the same when the master keys change."""
 
 import functools
 import hashlib
@@ -27,6 +27,11 @@ def fingerprint(number: str, *, merchant: str, livemode: bool) -> str:
         value, digit = divmod(value, 62)
         text += ALPHABET[digit]
     return text
+
+
+def key_digest(key: str) -> str:
+    """An idempotency key as it is stored: people have put card numbers into stranger places."""
+    return _digest("idempotency keys", key.encode()).hex()
 
 
 def parameters_digest(path: str, parameters: dict[str, Any]) -> str:

@@ -61,11 +61,12 @@ def card_binding(public_id: str, *, merchant: str, livemode: bool) -> str:
 
 
 class Answer(models.Model):
-    """What was answered under an idempotency key, and a keyed digest of what was asked (without the CVC)."""
+    """What was answered under an idempotency key; of the key, and of what was asked (without the code), only
+    a keyed digest."""
 
     merchant = models.CharField(max_length=64)
     livemode = models.BooleanField()
-    key = models.CharField(max_length=255)
+    key_digest = models.CharField(max_length=64)
     parameters_digest = models.CharField(max_length=64)
     card_public_id = models.CharField(max_length=64)
     body = models.TextField()
@@ -73,11 +74,11 @@ class Answer(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["merchant", "livemode", "key"], name="one_answer_per_key")
+            models.UniqueConstraint(fields=["merchant", "livemode", "key_digest"], name="one_answer_per_key")
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return self.key_digest[:8]
 
 
 class PublishableKey(models.Model):

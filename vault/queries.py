@@ -5,15 +5,13 @@ from vault.card import PlainCard
 from vault.fingerprints import fingerprint
 from vault.known_cards import CARDS, static_card
 from vault.models import Card
-from vault.serializers import details
 
 
-def card_details(token: str, *, merchant: str, livemode: bool) -> dict[str, object] | None:
-    """The details of a merchant's token or payment method, static ones included; None where there is none."""
+def card(token: str, *, merchant: str, livemode: bool) -> Card | None:
+    """A merchant's token or payment method; a static one as a row that is not in the database."""
     if plain := static_card(token, livemode=livemode):
-        return details(_static_row(token, plain, merchant), static=True)
-    card = Card.objects.filter(public_id=token, merchant=merchant, livemode=livemode).first()
-    return details(card, static=False) if card else None
+        return _static_row(token, plain, merchant)
+    return Card.objects.filter(public_id=token, merchant=merchant, livemode=livemode).first()
 
 
 def _static_row(token: str, plain: PlainCard, merchant: str) -> Card:

@@ -1,10 +1,13 @@
-"""Takes a card out of whatever a processor answers, before the answer leaves the vault. Pure."""
+"""Takes a card out of whatever a processor answers, before the answer leaves the vault. Pure; no pattern is
+made of a number, for `re` would remember it."""
 
 import re
 from typing import Any
 
-# What stands between the digits of a number that was formatted or URL-encoded.
-BETWEEN = r"(?:%20|[\W_]){0,3}"
+# What may stand between the digits of a number that was formatted or URL-encoded.
+BETWEEN = r"%[0-9A-Fa-f]{2}|[\W_]"
+DIGITS = re.compile(rf"[0-9](?:(?:{BETWEEN}){{0,3}}[0-9]){{11,}}")
+DIGIT = re.compile(r"%[0-9A-Fa-f]{2}|([0-9])")
 CODE_NAME = re.compile(r"cvc|cvv|csc|cid$|^cid|security_?code|verification_?(?:value|code)", re.IGNORECASE)
 CODE = re.compile(r"\d{3,4}")
 CODE_IN_TEXT = re.compile(
@@ -17,33 +20,44 @@ MASK = "***"
 def scrub(answer: Any, number: str) -> Any:
     """The answer without the card's number, however spaced, and without security codes. Whether a check
     passed stays: `{"cvc": "pass"}` is no code."""
-    pattern = re.compile(BETWEEN.join(number))
-    return _scrub(answer, pattern, f"[card …{number[-4:]}]", holds_code=False)
+    return _scrub(answer, number, holds_code=False)
 
 
-def _scrub(value: Any, number: re.Pattern[str], label: str, *, holds_code: bool) -> Any:
+def _scrub(value: Any, number: str, *, holds_code: bool) -> Any:
     match value:
         case dict():
             return {
-                _text(str(key), number, label): _scrub(
-                    item, number, label, holds_code=bool(CODE_NAME.search(str(key)))
-                )
+                _text(str(key), number): _scrub(item, number, holds_code=bool(CODE_NAME.search(str(key))))
                 for key, item in value.items()
             }
         case list():
-            return [_scrub(item, number, label, holds_code=holds_code) for item in value]
+            return [_scrub(item, number, holds_code=holds_code) for item in value]
         case bool() | None:
             return value
         case int() | float():
-            digits = str(value)
-            if holds_code and CODE.fullmatch(digits):
+            if holds_code and CODE.fullmatch(str(value)):
                 return MASK
-            return _text(digits, number, label) if number.search(f"{value:.0f}") else value
+            return _label(number) if number in f"{value:.0f}" else value
         case str():
-            return MASK if holds_code and CODE.fullmatch(value.strip()) else _text(value, number, label)
+            return MASK if holds_code and CODE.fullmatch(value.strip()) else _text(value, number)
         case _:
             raise TypeError(f"JSON holds no {type(value).__name__}")
 
 
-def _text(text: str, number: re.Pattern[str], label: str) -> str:
-    return CODE_IN_TEXT.sub(rf"\g<1>{MASK}", number.sub(label, text))
+def _text(text: str, number: str) -> str:
+    without = DIGITS.sub(lambda run: _without(run.group(), number), text)
+    return CODE_IN_TEXT.sub(rf"\g<1>{MASK}", without)
+
+
+def _without(run: str, number: str) -> str:
+    """A run of digits, and what stands between them, with the number in it replaced."""
+    places = [found.start() for found in DIGIT.finditer(run) if found[1]]
+    at = "".join(run[place] for place in places).find(number)
+    if at < 0:
+        return run
+    first, last = places[at], places[at + len(number) - 1]
+    return run[:first] + _label(number) + _without(run[last + 1 :], number)
+
+
+def _label(number: str) -> str:
+    return f"[card …{number[-4:]}]"

@@ -1,6 +1,7 @@
 """One HTTP call to a processor, made at most once, and an honest word on what became of it: answered,
 provably not sent, or unknown."""
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
 
 # As many as a process has threads, so that no connection is thrown away after one call.
 MAX_CONNECTIONS = 256
@@ -68,6 +75,11 @@ def send(
         return NotSent(
             f"No connection to {urlsplit(url).netloc} ({type(error).__name__}).", "connection_failed"
         )
+    except SSLError as error:
+        if isinstance(error.args[0], ssl.SSLCertVerificationError):
+            # The handshake ends here; the request would have come after it.
+            return NotSent(f"{urlsplit(url).netloc} has no valid certificate.", "connection_failed")
+        return Unknown("The encrypted connection failed.")
     except HTTPError as error:
         return Unknown(f"No answer ({type(error).__name__}).")
     try:

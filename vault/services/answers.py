@@ -9,7 +9,7 @@ from typing import Any
 from vault.auth import Caller
 from vault.cvc_store import find_cvc
 from vault.errors import KeyReusedDifferently
-from vault.fingerprints import parameters_digest
+from vault.fingerprints import key_digest, parameters_digest
 from vault.models import Answer
 
 
@@ -44,7 +44,7 @@ def find_answer(caller: Caller, request: Asked) -> Given | None:
     if not caller.idempotency_key:
         return None
     known = Answer.objects.filter(
-        merchant=caller.merchant, livemode=caller.livemode, key=caller.idempotency_key
+        merchant=caller.merchant, livemode=caller.livemode, key_digest=key_digest(caller.idempotency_key)
     ).first()
     if known is None:
         return None

@@ -15,7 +15,7 @@ from vault.card import PlainCard, check_card
 from vault.cvc_store import find_cvc, forget_cvc, keep_cvc
 from vault.envelope import Envelope, open_number, seal_number
 from vault.errors import RealCardInTestMode, RealCardOnGatewayHost, TokenAlreadyUsed
-from vault.fingerprints import fingerprint
+from vault.fingerprints import fingerprint, key_digest
 from vault.keyring import key_ring
 from vault.known_cards import CARDS, static_card
 from vault.models import Card, card_binding
@@ -27,7 +27,8 @@ ALLOW_REDISPLAY = ("always", "limited", "unspecified")
 
 # Waits for a concurrent request under the same key; no row then means that the other one committed.
 _CLAIM_KEY = """
-    INSERT INTO vault_answer (merchant, livemode, key, parameters_digest, card_public_id, body, created_at)
+    INSERT INTO vault_answer
+        (merchant, livemode, key_digest, parameters_digest, card_public_id, body, created_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
@@ -172,7 +173,7 @@ def _claim_key(caller: Caller, asked: Asked, card: Card, body: str) -> bool:
     """Whether this request is the first under its key. Without a key every request is the first."""
     if not caller.idempotency_key:
         return True
-    scope = (caller.merchant, caller.livemode, caller.idempotency_key)
+    scope = (caller.merchant, caller.livemode, key_digest(caller.idempotency_key))
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM_KEY, [*scope, asked.digest, card.public_id, body, card.created_at])
         return bool(cursor.rowcount)

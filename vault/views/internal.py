@@ -6,9 +6,10 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from core.errors import InvalidRequest, ResourceMissing
+from vault import queries
 from vault.auth import read_body, require_gateway
-from vault.queries import card_details
 from vault.sending import Answered, NotSent, Outcome, Unknown
+from vault.serializers import details
 from vault.services.forward import ForwardOrder, forward_card
 from vault.services.keys import KeyNotice, take_notice
 from vault.views.errors import wrong_method
@@ -21,12 +22,12 @@ def token(request: HttpRequest, public_id: str) -> HttpResponse:
     require_gateway(request, b"")
     if request.method != "GET":
         return wrong_method(request)
-    found = card_details(
+    found = queries.card(
         public_id, merchant=request.GET.get("merchant", ""), livemode=request.GET.get("livemode") == "1"
     )
     if found is None:
         raise ResourceMissing("token", public_id[:64], in_path=True)
-    return _json(found)
+    return _json(details(found, static=found.pk is None))
 
 
 def forward(request: HttpRequest) -> HttpResponse:

@@ -31,8 +31,10 @@ class Command(BaseCommand):
             ):
                 cursor.execute(sql.SQL(grant).format(role))
             cursor.execute(APPEND_ONLY)
-            for (table,) in cursor.fetchall():
+            # Which migrations ran is the owner's to say.
+            for table in ("django_migrations", *(row[0] for row in cursor.fetchall())):
                 cursor.execute(
                     sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), role)
                 )
+            cursor.execute(sql.SQL("REVOKE INSERT ON django_migrations FROM {}").format(role))
         self.stdout.write(f"{options['role']} may work in {connection.settings_dict['NAME']}.")
