@@ -25,8 +25,9 @@ FIND = """
 # In sorted order: processes that create the same accounts wait for each other, and never in a ring.
 CREATE = """
     INSERT INTO ledger_account (address, currency, livemode, merchant_id)
-    SELECT * FROM unnest(%(addresses)s::text[], %(currencies)s::text[], %(livemodes)s::boolean[],
-                         %(merchants)s::bigint[]) AS wanted (address, currency, livemode, merchant_id)
+    SELECT address, currency, livemode, nullif(merchant_id, 0)
+    FROM unnest(%(addresses)s::text[], %(currencies)s::text[], %(livemodes)s::boolean[],
+                %(merchants)s::bigint[]) AS wanted (address, currency, livemode, merchant_id)
     ORDER BY address, currency, livemode
     ON CONFLICT (address, currency, livemode) DO NOTHING
     RETURNING id
@@ -86,12 +87,13 @@ def _columns(missing: dict[Key, int | None]) -> dict[str, list[Any]]:
         "addresses": [key[0] for key in missing],
         "currencies": [key[1] for key in missing],
         "livemodes": [key[2] for key in missing],
-        "merchants": list(missing.values()),
+        "merchants": [merchant_id or 0 for merchant_id in missing.values()],
     }
 
 
 def _rows(sql: str, values: dict[str, list[Any]]) -> list[Any]:
-    if not connection.in_atomic_block:
+    # A thread that holds a connection must not wait for a second one: when all do, nobody gets any.
+    if connection.connection is None:
         return run_statement(sql, values)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -111,6 +111,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         db_table = "ledger_entry"
+        verbose_name_plural = "ledger entries"
         indexes = [models.Index(fields=["account", "id"], name="ledger_entry_account_id")]
         constraints = [
             models.CheckConstraint(condition=~Q(amount_minor=0), name="ledger_entry_amount_is_not_zero")

@@ -18,7 +18,9 @@ TOTALS = """
     LEFT JOIN ledger_entry entry ON entry.account_id = account.id
     WHERE {condition}
     GROUP BY account.id
+    HAVING NOT %(open_only)s OR sum(entry.amount_minor) <> 0
     ORDER BY account.livemode DESC, account.currency, account.address
+    LIMIT %(limit)s
 """
 
 CURRENCY_TOTALS = """
@@ -83,9 +85,14 @@ def balances(merchant_id: int, *, livemode: bool | None = None) -> list[AccountT
     )
 
 
-def trial_balance(livemode: bool | None = None) -> list[AccountTotals]:
-    """Every account, of both modes or of one. Per currency and mode, debits and credits are equal."""
-    return _totals("%(livemode)s::boolean IS NULL OR account.livemode = %(livemode)s", {"livemode": livemode})
+def trial_balance(livemode: bool | None = None, *, limit: int | None = None) -> list[AccountTotals]:
+    """Every account, of both modes or of one, or the first `limit` of them in the order of mode, currency and
+    address. Over all of a currency and mode, debits and credits are equal."""
+    return _totals(
+        "%(livemode)s::boolean IS NULL OR account.livemode = %(livemode)s",
+        {"livemode": livemode},
+        limit=limit,
+    )
 
 
 def currency_totals(livemode: bool | None = None) -> list[CurrencyTotals]:
@@ -100,11 +107,7 @@ def currency_totals(livemode: bool | None = None) -> list[CurrencyTotals]:
 
 def unconfirmed() -> list[AccountTotals]:
     """The accounts that hold money whose fate a processor has not told us yet; empty when all is known."""
-    return [
-        totals
-        for totals in _totals("account.address LIKE %(pattern)s", {"pattern": "%unconfirmed"})
-        if totals.balance
-    ]
+    return _totals("account.address LIKE %(pattern)s", {"pattern": "%unconfirmed"}, open_only=True)
 
 
 def lines_of(transaction: LedgerTransaction) -> list[Line]:
@@ -118,9 +121,11 @@ def lines_of(transaction: LedgerTransaction) -> list[Line]:
     ]
 
 
-def _totals(condition: str, values: Mapping[str, Any]) -> list[AccountTotals]:
+def _totals(
+    condition: str, values: Mapping[str, Any], *, limit: int | None = None, open_only: bool = False
+) -> list[AccountTotals]:
     with connection.cursor() as cursor:
-        cursor.execute(TOTALS.format(condition=condition), values)
+        cursor.execute(TOTALS.format(condition=condition), {**values, "limit": limit, "open_only": open_only})
         return [
             AccountTotals(address, currency, livemode, int(debit), int(credit))
             for address, currency, livemode, debit, credit in cursor.fetchall()

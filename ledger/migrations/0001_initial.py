@@ -131,6 +131,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "ledger entries",
                 "db_table": "ledger_entry",
             },
         ),
