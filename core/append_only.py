@@ -21,6 +21,16 @@ def append_only(table: str) -> RunSQL:
     )
 
 
+def analyzed_late(*tables: str) -> RunSQL:
+    """Statistics of a table that still fits in a page make PostgreSQL plan scans of the whole table, and sessions
+    keep such plans while the table grows. Without statistics it plans by index, so they come when there is
+    something to count."""
+    return RunSQL(
+        "".join(f"ALTER TABLE {table} SET (autovacuum_analyze_threshold = 5000);" for table in tables),
+        "".join(f"ALTER TABLE {table} RESET (autovacuum_analyze_threshold);" for table in tables),
+    )
+
+
 def forward_only(
     table: str, *, births: Iterable[str], moves: Iterable[tuple[str, str]], frozen: Iterable[str] = ()
 ) -> RunSQL:

@@ -161,9 +161,13 @@ class DayFilter(admin.FieldListFilter):
         given = self.used_parameters.get(name)
         text = given[-1] if isinstance(given, list) else given
         try:
-            return date.fromisoformat(str(text)) if text else None
+            day = date.fromisoformat(str(text)) if text else None
         except ValueError as error:
             raise IncorrectLookupParameters(error) from error
+        # The day after the last one must exist too.
+        if day == date.max:
+            raise IncorrectLookupParameters(text)
+        return day
 
 
 def midnight(day: date) -> datetime:

@@ -5,6 +5,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,16 +35,16 @@ def load_statement(name: str) -> str:
 def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
     """One statement as its own transaction in one round trip; its rows as named tuples.
 
-    The connection goes back to the pool before this returns. A connection found dead is replaced once:
-    statements run this way must be harmless when repeated. ServiceUnavailable when the pool is exhausted.
+    On the connection that this thread holds, else on one from the pool that goes back before this returns. A
+    connection found dead is replaced once: statements run this way must be harmless when repeated.
+    ServiceUnavailable when the pool is exhausted.
     """
     if connection.in_atomic_block:
         raise RuntimeError("a phase is a transaction of its own: don't run it inside another")
-    pool = _pool()
     bound = {name: _bind(value) for name, value in values.items()}
     for attempt in range(MAX_TRIES):
         try:
-            with pool.connection() as raw:
+            with _connection() as raw:
                 # Django's own cursors bind on the client's side; these statements are worth preparing.
                 cursor = psycopg.Cursor(raw, row_factory=namedtuple_row)
                 return cursor.execute(sql, bound, prepare=True).fetchall()
@@ -56,6 +57,7 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
         except psycopg.OperationalError as error:
             if attempt or error.sqlstate is not None:
                 raise
+            connection.close()
     raise AssertionError("unreachable")
 
 
@@ -91,8 +93,8 @@ def _bind(value: Any) -> Any:
     """Integers always as bigint: otherwise each mix of small and large ones would be prepared anew."""
     if type(value) is int:
         return Int8(value)
-    if type(value) in (list, tuple) and value and type(value[0]) is int:
-        return [Int8(item) for item in value]
+    if type(value) in (list, tuple):
+        return [_bind(item) for item in value]
     return value
 
 
@@ -100,8 +102,13 @@ def _may_repeat(error: OperationalError) -> bool:
     return isinstance(error.__cause__, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
 
 
-def _pool() -> Any:
+def _connection() -> AbstractContextManager[Any]:
+    """Never a second one for a thread that holds one: as many such threads as the pool has places would wait
+    for each other."""
+    if connection.connection is not None:
+        return nullcontext(connection.connection)
     pool = connection.pool  # type: ignore[attr-defined]
     if pool.closed:
         pool.open()
-    return pool
+    held: AbstractContextManager[Any] = pool.connection()
+    return held

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils import timezone
 
 from core.console import midnight
@@ -53,19 +53,30 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         "Merchants": [("Merchants", "storefront", "merchants_merchant")],
         "Staff": [("People", "person", "auth_user"), ("Groups", "group", "auth_group")],
     }
-    home = {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}
+    pages = {item[2]: _page(item[2]) for items in groups.values() for item in items}
+    # Of several that fit, such as the accounts and their trial balance, the longest is where we are.
+    here = max((page for page in pages.values() if request.path.startswith(page)), key=len, default="")
+    home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     return [
         {"items": [home]},
         *(
-            {"title": title, "separator": True, "items": [_item(*item) for item in items]}
+            {
+                "title": title,
+                "separator": True,
+                "items": [_item(item, pages[item[2]], here) for item in items],
+            }
             for title, items in groups.items()
         ),
     ]
 
 
-def _item(title: str, icon: str, name: str) -> dict[str, Any]:
+def _page(name: str) -> str:
+    return reverse(f"admin:{name}" if name.count("_") > 1 else f"admin:{name}_changelist")
+
+
+def _item(item: tuple[str, str, str], page: str, here: str) -> dict[str, Any]:
+    title, icon, name = item
     app, model = name.split("_")[:2]
-    page = name if name.count("_") > 1 else f"{name}_changelist"
 
     def permitted(request: Any) -> bool:
         return bool(request.user.has_perm(f"{app}.view_{model}"))
@@ -73,7 +84,8 @@ def _item(title: str, icon: str, name: str) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{page}"),
+        "link": page,
+        "active": page == here,
         "permission": permitted,
     }
 

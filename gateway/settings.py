@@ -74,12 +74,15 @@ TEMPLATES = [
 
 # A connection is held for a statement or a short transaction, never for a processor's call: hundreds of
 # threads share a small pool (docs/decisions/0002-threads-and-a-small-pool.md).
+_database = dj_database_url.parse(os.environ.get("DATABASE_URL", "postgres:///tollgate"))
 DATABASES = {
     "default": {
-        **dj_database_url.parse(os.environ.get("DATABASE_URL", "postgres:///tollgate")),
+        **_database,
         "CONN_MAX_AGE": 0,
         "ATOMIC_REQUESTS": False,
         "OPTIONS": {
+            # What the URL says, sslmode for one.
+            **_database.get("OPTIONS", {}),
             "pool": {
                 "min_size": 2,
                 "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),
@@ -161,8 +164,9 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles"))
-WHITENOISE_USE_FINDERS = True
+# Where `collectstatic` puts the console's files; without it they are served from the packages.
+STATIC_ROOT = os.environ.get("STATIC_ROOT")
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -3,3 +3,11 @@ from django.apps import AppConfig
 
 class PaymentsConfig(AppConfig):
     name = "payments"
+
+    def ready(self) -> None:
+        # Both have to do with models, which are there only now.
+        from ledger.checks import register
+        from payments import checks
+
+        register(checks.unconfirmed_money_has_its_open_operations)
+        register(checks.charges_are_where_their_timeline_says)

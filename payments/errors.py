@@ -72,6 +72,29 @@ class NoProcessor(InvalidRequest):
         super().__init__(f"No processor is configured for {mode} mode, so nothing can be charged in it.")
 
 
+class CaptureRefused(InvalidRequest):
+    """The charge holds no money that could be captured, or not that much."""
+
+
+class ChargeAlreadyCaptured(CaptureRefused):
+    code = "charge_already_captured"
+
+    def __init__(self, charge: str) -> None:
+        super().__init__(f"Charge {charge} has already been captured.")
+
+
+class CaptureInProgress(TollgateError):
+    """Another capture of the charge awaits its outcome."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "lock_timeout"
+    retry = True
+
+    def __init__(self, charge: str) -> None:
+        super().__init__(f"Another capture of {charge} awaits the processor's word. Try again in a moment.")
+
+
 class RefundRefused(InvalidRequest):
     """The charge is not in a state that leaves anything to refund."""
 

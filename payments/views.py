@@ -14,6 +14,7 @@ from merchants.api import MerchantView
 from payments import queries, routing, serializers
 from payments.errors import CardDataRefused
 from payments.models import Charge, Refund
+from payments.services.capture import capture_charge
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
 
@@ -30,6 +31,10 @@ class ChargeParams(Params):
     receipt_email: str | None = None
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
+
+
+class CaptureParams(Params):
+    amount: int | None = None
 
 
 class ChargeListParams(ListParams):
@@ -88,6 +93,15 @@ class ChargeDetail(MerchantView):
         self.read(request, Params)
         found = queries.charge(self.caller, public_id, in_path=True)
         return Response(show_charges([found])[0])
+
+
+class ChargeCapture(MerchantView):
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        asked = self.read(request, CaptureParams)
+        key = required_key(request._request)
+        return answer_response(
+            capture_charge(caller=self.caller, charge=public_id, amount_minor=asked.amount, key=key)
+        )
 
 
 class ChargeRefunds(MerchantView):

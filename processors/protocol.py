@@ -20,6 +20,16 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """Takes part or all of what `processor_id` holds; the rest is released."""
+
+    reference: str
+    processor_id: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefundRequest:
     """Gives back part or all of what `processor_id` took."""
 
@@ -95,6 +105,8 @@ class Processor(Protocol):
     name: str
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome: ...
+
+    def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome: ...
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome: ...
 

@@ -10,6 +10,7 @@ from processors.protocol import (
     ActionRequired,
     Approved,
     AuthorizationRequest,
+    CaptureRequest,
     Declined,
     NotFound,
     NotSent,
@@ -67,13 +68,11 @@ class SandboxProcessor:
             return _outcome(forwarded.status, forwarded.body)
         return forwarded
 
+    def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
+        return self._call("POST", "/v1/captures", _of_authorization(request), timeout_seconds)
+
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
-        body = {
-            "reference": request.reference,
-            "authorization": request.processor_id,
-            "amount": request.amount_minor,
-        }
-        return self._call("POST", "/v1/refunds", body, timeout_seconds)
+        return self._call("POST", "/v1/refunds", _of_authorization(request), timeout_seconds)
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
         answer = self._send("GET", f"/v1/operations/{reference}", None, timeout_seconds)
@@ -129,6 +128,14 @@ class SandboxProcessor:
             return NotSent(f"{self.name} could not be reached: {type(error).__name__}")
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             return Unknown(f"{self.name} gave no answer: {type(error).__name__}")
+
+
+def _of_authorization(request: CaptureRequest | RefundRequest) -> dict[str, Any]:
+    return {
+        "reference": request.reference,
+        "authorization": request.processor_id,
+        "amount": request.amount_minor,
+    }
 
 
 def _outcome(status: int, body: Any) -> Outcome:

@@ -25,12 +25,15 @@ WSGI_APPLICATION = "vault.wsgi.application"
 APPEND_SLASH = False
 
 # A connection is held for one statement or one short transaction, never while a processor is called.
+_database = dj_database_url.parse(os.environ.get("VAULT_DATABASE_URL", "postgres:///tollgate_vault"))
 DATABASES = {
     "default": {
-        **dj_database_url.parse(os.environ.get("VAULT_DATABASE_URL", "postgres:///tollgate_vault")),
+        **_database,
         "CONN_MAX_AGE": 0,
         "ATOMIC_REQUESTS": False,
         "OPTIONS": {
+            # What the URL says, sslmode for one.
+            **_database.get("OPTIONS", {}),
             "pool": {
                 "min_size": 2,
                 "max_size": int(os.environ.get("VAULT_DATABASE_POOL_SIZE", "16")),

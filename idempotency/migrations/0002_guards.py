@@ -2,6 +2,8 @@
 
 from django.db import migrations
 
+from core.append_only import analyzed_late
+
 KEPT = """
 CREATE TRIGGER answered_once BEFORE UPDATE ON idempotency_claim FOR EACH ROW
     WHEN (OLD.answered_at IS NOT NULL OR (OLD.key, OLD.merchant_id, OLD.livemode, OLD.fingerprint)
@@ -21,4 +23,4 @@ DROP TRIGGER answered_once ON idempotency_claim;
 
 class Migration(migrations.Migration):
     dependencies = [("idempotency", "0001_initial"), ("core", "0001_guards")]
-    operations = [migrations.RunSQL(KEPT, UNDO)]
+    operations = [migrations.RunSQL(KEPT, UNDO), analyzed_late("idempotency_claim")]

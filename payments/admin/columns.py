@@ -26,7 +26,7 @@ class MerchantFilter(SelectFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return queryset.filter(merchant_id=chosen) if chosen and chosen.isdecimal() else queryset
+        return queryset.filter(merchant__pk=chosen) if chosen and chosen.isdecimal() else queryset
 
 
 class CurrencyFilter(SelectFilter):

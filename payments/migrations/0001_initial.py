@@ -1,5 +1,6 @@
 import functools
 
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django_fsm
@@ -250,7 +251,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("sale", "Sale"), ("authorize", "Authorize"), ("refund", "Refund")],
+                        choices=[
+                            ("sale", "Sale"),
+                            ("authorize", "Authorize"),
+                            ("capture", "Capture"),
+                            ("refund", "Refund"),
+                        ],
                         max_length=12,
                     ),
                 ),
@@ -437,7 +443,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["merchant", "livemode", "id"], name="balances_of_merchant")],
+                "indexes": [
+                    models.Index(fields=["merchant", "livemode", "id"], name="balances_of_merchant"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        autosummarize=True, fields=["created_at"], name="balances_by_day"
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("public_id",), name="balance_transaction_once")
                 ],
@@ -446,6 +457,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="paymentintent",
             index=models.Index(fields=["merchant", "livemode", "id"], name="intents_of_merchant"),
+        ),
+        migrations.AddIndex(
+            model_name="paymentintent",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created_at"], name="intents_by_day"
+            ),
         ),
         migrations.AddConstraint(
             model_name="paymentintent",
@@ -460,6 +477,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="charge",
             index=models.Index(fields=["merchant", "livemode", "id"], name="charges_of_merchant"),
+        ),
+        migrations.AddIndex(
+            model_name="charge",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created_at"], name="charges_by_day"
+            ),
         ),
         migrations.AddConstraint(
             model_name="charge",
@@ -497,6 +520,12 @@ class Migration(migrations.Migration):
             model_name="refund",
             index=models.Index(fields=["merchant", "livemode", "id"], name="refunds_of_merchant"),
         ),
+        migrations.AddIndex(
+            model_name="refund",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created_at"], name="refunds_by_day"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="refund",
             constraint=models.UniqueConstraint(fields=("public_id",), name="refund_once"),
@@ -513,6 +542,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("next_attempt_at__isnull", False)),
                 fields=["next_attempt_at"],
                 name="operations_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="operation",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["created_at"], name="operations_by_day"
             ),
         ),
         migrations.AddConstraint(

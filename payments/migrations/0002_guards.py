@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from core.append_only import append_only, forward_only
+from core.append_only import analyzed_late, append_only, forward_only
 
 # Deferred to the commit: a phase writes its rows in the order that suits it. One row tells of all the states
 # that one moment led to, so each state's own trigger looks for its own column.
@@ -119,6 +119,7 @@ class Migration(migrations.Migration):
                 ("processing", "succeeded"),
                 ("processing", "requires_capture"),
                 ("processing", "requires_payment_method"),
+                ("requires_capture", "succeeded"),
             ],
             frozen=MONEY,
         ),
@@ -130,6 +131,7 @@ class Migration(migrations.Migration):
                 ("processing", "authorized"),
                 ("processing", "captured"),
                 ("processing", "failed"),
+                ("authorized", "captured"),
             ],
             frozen=(*MONEY, "payment_intent_id", "processor", "source"),
         ),
@@ -157,6 +159,13 @@ class Migration(migrations.Migration):
         told_by_timeline("payments_charge"),
         told_by_timeline("payments_refund"),
         told_by_timeline("payments_operation"),
+        analyzed_late(
+            "payments_paymentintent",
+            "payments_charge",
+            "payments_operation",
+            "payments_timelineentry",
+            "payments_refund",
+        ),
         migrations.RunSQL(REFUNDS, UNDO_REFUNDS),
         migrations.RunSQL(CAPTURED_ONCE, "DROP TRIGGER captured_once ON payments_charge;"),
     ]

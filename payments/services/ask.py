@@ -5,7 +5,15 @@ from payments import routing
 from payments.attempts import Attempt
 from payments.models import Operation
 from payments.services.timing import LOOK_TIMEOUT_SECONDS, RESEND_CHARGE_SECONDS
-from processors.protocol import AuthorizationRequest, NotFound, NotSent, Outcome, RefundRequest, Unknown
+from processors.protocol import (
+    AuthorizationRequest,
+    CaptureRequest,
+    NotFound,
+    NotSent,
+    Outcome,
+    RefundRequest,
+    Unknown,
+)
 
 # The vault's words for a card that no repetition will bring back.
 CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unreadable"})
@@ -28,6 +36,16 @@ def ask_processor(attempt: Attempt, *, timeout_seconds: float) -> Outcome:
                     merchant=attempt.merchant,
                     livemode=charge.livemode,
                     descriptor=charge.statement_descriptor,
+                ),
+                timeout_seconds=timeout_seconds,
+            )
+        case Operation.Kind.CAPTURE:
+            return processor.capture(
+                CaptureRequest(
+                    reference=operation.public_id,
+                    processor_id=charge.processor_id,
+                    amount_minor=operation.amount_minor,
+                    currency=operation.currency,
                 ),
                 timeout_seconds=timeout_seconds,
             )
@@ -58,10 +76,10 @@ def discover(attempt: Attempt, *, age_seconds: float, timeout_seconds: float) ->
     found = processor.look_up(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
     if not isinstance(found, NotFound):
         return found
-    if attempt.refund is None and age_seconds > RESEND_CHARGE_SECONDS:
+    if operation.takes_money_of_card and age_seconds > RESEND_CHARGE_SECONDS:
         return processor.void_by_reference(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
     match ask_processor(attempt, timeout_seconds=timeout_seconds):
-        case NotSent(code=code) if code in CARD_IS_GONE and attempt.refund is None:
+        case NotSent(code=code) if code in CARD_IS_GONE:
             # It can never be sent again: only a tombstone ends it.
             return processor.void_by_reference(operation.public_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
         case NotSent(reason=reason):

@@ -12,7 +12,7 @@ from idempotency.keys import Answer
 from ledger.lines import Line, reversed_lines
 from payments import bookings, serializers
 from payments.attempts import Attempt
-from payments.errors import CardDeclined, TokenAlreadyUsed, decline_message, failure_code
+from payments.errors import CaptureRefused, CardDeclined, TokenAlreadyUsed, decline_message, failure_code
 from payments.fees import fee
 from payments.models import BalanceTransaction, Operation
 from processors.protocol import ActionRequired, Approved, Declined, NotSent, Outcome, Tombstoned, Unknown
@@ -65,6 +65,15 @@ def conclude(attempt: Attempt, outcome: Outcome, *, now: datetime, refunded_mino
         case ((Operation.Kind.SALE | Operation.Kind.AUTHORIZE), (NotSent() | Tombstoned())):
             operation.abandon()
             return _failed(attempt, "charge.not_sent", "", not_sent=outcome)
+        case Operation.Kind.CAPTURE, Approved():
+            operation.succeed()
+            return _captured(attempt, outcome.amount_minor, now, event="charge.captured")
+        case Operation.Kind.CAPTURE, Declined(decline_code=decline_code):
+            operation.decline()
+            return _capture_refused(attempt, decline_code)
+        case Operation.Kind.CAPTURE, Tombstoned():
+            operation.abandon()
+            return _capture_refused(attempt, "unknown")
         case Operation.Kind.REFUND, Approved():
             return _refunded(attempt, outcome, now, refunded_minor)
         case Operation.Kind.REFUND, Declined():
@@ -81,13 +90,14 @@ def is_final(attempt: Attempt, outcome: Outcome) -> bool:
     """Whether an outcome closes the operation.
 
     A call that never left us closes a charge only while nobody else has taken the operation over: theirs may
-    have left. A refund is sent again, not given up. A confirmation of another amount is a matter for a person.
+    have left. Captures and refunds are sent again, not given up. A confirmation of another amount is a matter
+    for a person.
     """
     match outcome:
         case Unknown():
             return False
         case NotSent():
-            return attempt.refund is None and attempt.operation.attempts == 0
+            return attempt.operation.takes_money_of_card and attempt.operation.attempts == 0
         case Approved():
             return outcome.amount_minor == attempt.operation.amount_minor
         case _:
@@ -111,43 +121,59 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     charge.authorization_code = outcome.authorization_code
     charge.network_transaction_id = outcome.network_transaction_id
     charge.card_checks = charge.card_checks | dict(outcome.checks)
-    if operation.kind == Operation.Kind.AUTHORIZE:
-        charge.authorize()
-        intent.hold()
-        shown = serializers.charge(charge)
-        conclusion = Conclusion(
-            kind="charge.authorized",
-            reason="",
-            booking=reversed_lines(bookings.sale_started(attempt.money)),
-            booking_kind="sale_reversed",
-            reverses_start=True,
-            answer=Answer(200, _json(shown)),
-        )
-    else:
-        charge.capture()
-        charge.captured_minor = outcome.amount_minor
-        charge.fee_minor = fee(
-            outcome.amount_minor,
-            basis_points=attempt.fee_basis_points,
-            fixed_minor=attempt.fee_fixed_minor,
-        )
-        intent.succeed()
-        balance = _balance(
-            attempt, BalanceTransaction.Type.CHARGE, charge.public_id, outcome.amount_minor, charge.fee_minor
-        )
-        balance.available_on = now + timedelta(days=attempt.settlement_days)
-        charge.balance_transaction = balance.public_id
-        shown = serializers.charge(charge)
-        conclusion = Conclusion(
-            kind="charge.captured",
-            reason="",
-            booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor),
-            booking_kind="sale_confirmed",
-            balance=balance,
-            answer=Answer(200, _json(shown)),
-        )
-    conclusion.events.append(EventDraft("charge.succeeded", charge.public_id, shown))
-    return conclusion
+    if operation.kind == Operation.Kind.SALE:
+        return _captured(attempt, outcome.amount_minor, now, event="charge.succeeded")
+    charge.authorize()
+    intent.hold()
+    shown = serializers.charge(charge)
+    return Conclusion(
+        kind="charge.authorized",
+        reason="",
+        booking=reversed_lines(bookings.sale_started(attempt.money)),
+        booking_kind="sale_reversed",
+        reverses_start=True,
+        answer=Answer(200, _json(shown)),
+        events=[EventDraft("charge.succeeded", charge.public_id, shown)],
+    )
+
+
+def _captured(attempt: Attempt, amount_minor: int, now: datetime, *, event: str) -> Conclusion:
+    """The money is taken, with the authorization or after it."""
+    charge = attempt.charge
+    charge.capture()
+    attempt.intent.succeed()
+    charge.captured_minor = amount_minor
+    charge.fee_minor = fee(
+        amount_minor, basis_points=attempt.fee_basis_points, fixed_minor=attempt.fee_fixed_minor
+    )
+    balance = _balance(
+        attempt, BalanceTransaction.Type.CHARGE, charge.public_id, amount_minor, charge.fee_minor
+    )
+    balance.available_on = now + timedelta(days=attempt.settlement_days)
+    charge.balance_transaction = balance.public_id
+    shown = serializers.charge(charge)
+    return Conclusion(
+        kind="charge.captured",
+        reason="",
+        booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor),
+        booking_kind="sale_confirmed",
+        balance=balance,
+        answer=Answer(200, _json(shown)),
+        events=[EventDraft(event, charge.public_id, shown)],
+    )
+
+
+def _capture_refused(attempt: Attempt, why: str) -> Conclusion:
+    """The processor will not capture; the authorization stays as it is."""
+    error = CaptureRefused(f"The processor refused to capture {attempt.charge.public_id} ({why}).")
+    return Conclusion(
+        kind="capture.declined",
+        reason=why,
+        booking=reversed_lines(bookings.sale_started(attempt.money)),
+        booking_kind="sale_reversed",
+        reverses_start=True,
+        answer=Answer(error.status, _json(error.body())),
+    )
 
 
 def _failed(

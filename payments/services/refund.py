@@ -1,8 +1,6 @@
 """Gives a cardholder money back: bounded by what was captured, however many ask at once."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,7 +12,6 @@ from core.ids import new_id
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
 from idempotency.services import take
-from ledger.services import post
 from merchants.auth import Caller
 from payments import bookings, serializers
 from payments.attempts import Actor, Attempt
@@ -24,9 +21,8 @@ from payments.queries import charges, taken_minor
 from payments.services.ask import ask_processor
 from payments.services.conclude import EventDraft
 from payments.services.finish import finish_operation, record, timeline
-from payments.services.load import assemble
 from payments.services.resume import repeat
-from payments.services.timing import FIRST_LOOK_SECONDS, LEASE_GRACE_SECONDS
+from payments.services.start import Claimed, hold, lease_seconds, open_operation
 
 before_phase_1_commits = fault_point("refund.before_phase_1_commits")
 after_phase_1 = fault_point("refund.after_phase_1")
@@ -62,44 +58,26 @@ def create_refund(*, caller: Caller, asked: NewRefund, key: Key) -> Answer:
 
 @in_transaction
 def _start(caller: Caller, asked: NewRefund, key: Key, actor: Actor) -> Attempt:
-    timeout = settings.PROCESSOR_TIMEOUT_SECONDS
     reference = new_id("op")
-    claim_id = take(key, lease_seconds=timeout + LEASE_GRACE_SECONDS, operation=reference)
+    claim_id = take(key, lease_seconds=lease_seconds(), operation=reference)
     # Locked first, summed after: the sum's own snapshot must be later than the wait for the lock.
     charge = _charge(caller, asked)
     amount_minor = _amount(charge, asked)
-    now = timezone.now()
-    shared: dict[str, Any] = {
-        "merchant_id": caller.merchant_id,
-        "livemode": caller.livemode,
-        "charge": charge,
-        "payment_intent": charge.payment_intent,
-        "amount_minor": amount_minor,
-        "currency": charge.currency,
-        "created_at": now,
-    }
-    refund = Refund.objects.create(**shared, reason=asked.reason, metadata=asked.metadata)
-    operation = Operation.objects.create(
-        **shared,
-        public_id=reference,
-        kind=Operation.Kind.REFUND,
-        refund=refund,
-        processor=charge.processor,
-        deadline_at=now + timedelta(seconds=timeout),
-        next_attempt_at=now + timedelta(seconds=timeout + FIRST_LOOK_SECONDS),
-        claim_id=claim_id,
-        request_id=key.request_id,
-        idempotency_key=key.text,
-        actor=actor.name,
+    refund = Refund.objects.create(
+        merchant_id=caller.merchant_id,
+        livemode=caller.livemode,
+        charge=charge,
+        payment_intent=charge.payment_intent,
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        created_at=timezone.now(),
+        reason=asked.reason,
+        metadata=asked.metadata,
     )
-    attempt = assemble(operation, charge, charge.payment_intent, refund)
-    post(
-        reference=attempt.start_reference,
-        kind="refund_started",
-        lines=bookings.refund_started(attempt.money),
-        livemode=charge.livemode,
-        merchant_id=charge.merchant_id,
+    attempt = open_operation(
+        Operation.Kind.REFUND, charge, amount_minor, Claimed(claim_id, reference, key, actor), refund=refund
     )
+    hold(attempt, "refund_started", bookings.refund_started(attempt.money))
     timeline(attempt, "refund.started", actor, reason=asked.reason)
     record(attempt, EventDraft("refund.created", refund.public_id, serializers.refund(refund)))
     before_phase_1_commits()

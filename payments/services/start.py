@@ -1,8 +1,12 @@
 """Phase 1 of a charge: everything we are about to do, written in one round trip before a processor hears of it."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
+from django.utils import timezone
 
 from core.db import load_statement, run_statement
 from core.processes import me
@@ -10,9 +14,11 @@ from idempotency.errors import KeyTaken
 from idempotency.keys import Key
 from ledger.accounts import account_ids
 from ledger.lines import Line
+from ledger.services import post
 from payments import bookings
-from payments.attempts import Attempt
-from payments.models import Operation
+from payments.attempts import Actor, Attempt
+from payments.models import Charge, Operation, Refund
+from payments.services.load import assemble
 from payments.services.timing import FIRST_LOOK_SECONDS, LEASE_GRACE_SECONDS
 
 CHARGE_START = load_statement("charge_start.sql")
@@ -42,7 +48,7 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "key": key.text,
         "fingerprint": key.fingerprint,
         "owner": me(),
-        "lease_seconds": timeout_seconds + LEASE_GRACE_SECONDS,
+        "lease_seconds": lease_seconds(),
         "timeout_seconds": timeout_seconds,
         "first_look_seconds": timeout_seconds + FIRST_LOOK_SECONDS,
         "request_id": key.request_id,
@@ -77,6 +83,60 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "line_accounts": accounts,
         "line_amounts": amounts,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The claim that an operation works under: who asked, with which key, and the operation's own reference."""
+
+    claim_id: int
+    reference: str
+    key: Key
+    actor: Actor
+
+
+def open_operation(
+    kind: str, charge: Charge, amount_minor: int, claimed: Claimed, *, refund: Refund | None = None
+) -> Attempt:
+    """Phase 1 of what follows a charge, inside the caller's transaction, under the charge's lock."""
+    now = timezone.now()
+    timeout_seconds = settings.PROCESSOR_TIMEOUT_SECONDS
+    operation = Operation.objects.create(
+        public_id=claimed.reference,
+        merchant_id=charge.merchant_id,
+        livemode=charge.livemode,
+        kind=kind,
+        charge=charge,
+        payment_intent=charge.payment_intent,
+        refund=refund,
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        processor=charge.processor,
+        created_at=now,
+        deadline_at=now + timedelta(seconds=timeout_seconds),
+        next_attempt_at=now + timedelta(seconds=timeout_seconds + FIRST_LOOK_SECONDS),
+        claim_id=claimed.claim_id,
+        request_id=claimed.key.request_id,
+        idempotency_key=claimed.key.text,
+        actor=claimed.actor.name,
+    )
+    return assemble(operation, charge, charge.payment_intent, refund)
+
+
+def hold(attempt: Attempt, kind: str, lines: list[Line]) -> None:
+    """Books what the operation may come to, before anybody hears of it."""
+    post(
+        reference=attempt.start_reference,
+        kind=kind,
+        lines=lines,
+        livemode=attempt.charge.livemode,
+        merchant_id=attempt.charge.merchant_id,
+    )
+
+
+def lease_seconds() -> float:
+    """How long a claim may be held by a process that is not known to be dead."""
+    return float(settings.PROCESSOR_TIMEOUT_SECONDS) + LEASE_GRACE_SECONDS
 
 
 def ledger_columns(lines: list[Line], attempt: Attempt) -> tuple[list[int], list[int]]:

@@ -20,6 +20,7 @@ from webhooks.services.deliver import deliver_due
 from webhooks.services.endpoints import create_endpoint
 from webhooks.services.relay import relay
 
+DOCS = ROOT / "docs"
 PASSWORD = "only-for-these-pictures"
 CARDS = ["tok_visa", "tok_mastercard", "tok_amex", "tok_visa", "tok_visa_debit", "tok_discover"]
 SALES = [
@@ -32,7 +33,7 @@ SALES = [
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else DOCS)
     program = chromium()
     if program is None:
         sys.exit("A Chromium is needed to take pictures.")
@@ -41,16 +42,12 @@ def main() -> None:
         stack.enter_context(world.looked_at())
         charge = a_days_business(world, stack.enter_context(Receiver()))
         get_user_model().objects.create_superuser("maria", password=PASSWORD, first_name="Maria")
-        with open_page(program, dark=True) as page:
-            page.goto(f"{world.url}/admin/")
-            take(page, folder / "login_dark.png")
+        with open_page(program, height=900) as page:
             log_in(page, world.url, user="maria", password=PASSWORD)
-            take(page, folder / "console_dark.png")
-            page.goto(f"{world.url}/admin/payments/charge/3/change/")
-            take(page, folder / "charge_dark.png")
-        with open_page(program) as page:
-            log_in(page, world.url, user="maria", password=PASSWORD)
-            take_all(page, world.url, folder, charge)
+            folder.mkdir(exist_ok=True)
+            take(page, folder / "console.png")
+            if folder != DOCS:
+                take_all(page, world.url, folder, charge)
 
 
 def a_days_business(world: World, receiver: Receiver) -> str:
@@ -93,10 +90,6 @@ def listen(shop: NewMerchant, url: str) -> None:
 
 
 def take_all(page: Page, url: str, folder: Path, charge: str) -> None:
-    folder.mkdir(exist_ok=True)
-    take(page, folder / "console.png")
-    if folder == ROOT / "docs":
-        return
     page.goto(f"{url}/admin/payments/charge/")
     take(page, folder / "charges.png")
     page.click("text=Filters")
@@ -113,6 +106,9 @@ def take_all(page: Page, url: str, folder: Path, charge: str) -> None:
     page.fill("input[name=name]", "Harbour Books")
     page.click("form[data-once] button[type=submit]")
     take(page, folder / "keys.png")
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{url}/admin/")
+    take(page, folder / "dark.png")
 
 
 PAGES = {

@@ -180,8 +180,26 @@ def test_charges_are_filtered(
     assert len(page.context["cl"].result_list) == number
 
 
-def test_a_day_that_is_none_is_answered_with_the_whole_list(admin: Browser) -> None:
-    assert admin.get("/admin/payments/charge/?from=yesterday").status_code == 302
+@pytest.mark.parametrize("query", ["from=yesterday", "to=9999-12-31"])
+def test_a_day_that_is_none_is_answered_with_the_whole_list(admin: Browser, query: str) -> None:
+    assert admin.get(f"/admin/payments/charge/?{query}").status_code == 302
+
+
+def test_a_filter_that_no_row_can_meet_shows_no_row(admin: Browser) -> None:
+    page = admin.get(f"/admin/payments/charge/?merchant={10**30}")
+    assert page.status_code == 200
+    assert not page.context["cl"].result_list
+
+
+def test_the_side_bar_marks_one_place(admin: Browser) -> None:
+    for path, title in (
+        ("", "Home"),
+        ("payments/charge/", "Charges"),
+        ("ledger/ledgeraccount/", "Accounts"),
+        ("ledger/ledgeraccount/trial-balance/", "Trial balance"),
+    ):
+        groups = admin.get(f"/admin/{path}").context["sidebar_navigation"]
+        assert [item["title"] for group in groups for item in group["items"] if item["active"]] == [title]
 
 
 def test_money_in_doubt_is_on_the_home_page_and_in_its_list(

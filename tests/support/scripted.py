@@ -9,6 +9,7 @@ from core.ids import new_id
 from processors.protocol import (
     Approved,
     AuthorizationRequest,
+    CaptureRequest,
     NotFound,
     Outcome,
     RefundRequest,
@@ -29,6 +30,9 @@ class ScriptedBank:
         self._lock = threading.Lock()
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome:
+        return self._say(request.reference, request.amount_minor)
+
+    def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
         return self._say(request.reference, request.amount_minor)
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:

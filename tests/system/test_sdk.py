@@ -186,3 +186,13 @@ def test_a_browser_brings_a_card_to_the_vault_itself(system: System, shop: NewMe
     )
     paid = stripe.Charge.create(amount=2000, currency="usd", source=made.json()["id"])
     assert paid.status == "succeeded"
+
+
+def test_money_can_be_held_first_and_taken_later() -> None:
+    held = stripe.Charge.create(amount=2000, currency="usd", source="tok_visa", capture=False)
+    assert (held.status, held.captured) == ("succeeded", False)
+    taken = stripe.Charge.capture(held.id, amount=1500)
+    assert (taken.captured, taken.amount_captured) == (True, 1500)
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        stripe.Charge.capture(held.id)
+    assert raised.value.code == "charge_already_captured"

@@ -1,0 +1,60 @@
+"""What `verify_ledger` proves of payments: doubt has an open operation behind it, states have their timeline."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from ledger.checks import Finding
+from ledger.lines import amount_text
+
+# Each open operation holds its amount in one of the processor's two accounts of doubt.
+UNCONFIRMED = """
+    WITH held AS (
+        SELECT account.address, account.currency, account.livemode, sum(entry.amount_minor) AS amount
+        FROM ledger_account account JOIN ledger_entry entry ON entry.account_id = account.id
+        WHERE account.address LIKE 'processor:%%unconfirmed'
+        GROUP BY account.address, account.currency, account.livemode
+    ), open AS (
+        SELECT 'processor:' || processor
+                   || CASE WHEN kind = 'refund' THEN ':refunds_unconfirmed' ELSE ':unconfirmed' END AS address,
+               currency, livemode,
+               sum(CASE WHEN kind = 'refund' THEN -amount_minor ELSE amount_minor END) AS amount
+        FROM payments_operation WHERE next_attempt_at IS NOT NULL
+        GROUP BY 1, 2, 3
+    )
+    SELECT address, currency, coalesce(held.amount, 0)::bigint, coalesce(open.amount, 0)::bigint
+    FROM held FULL JOIN open USING (address, currency, livemode)
+    WHERE coalesce(held.amount, 0) <> coalesce(open.amount, 0)
+"""
+LAST_TOLD = """
+    SELECT charge.public_id, charge.state, told.charge_state
+    FROM payments_charge charge
+    LEFT JOIN LATERAL (
+        SELECT charge_state FROM payments_timelineentry
+        WHERE payment_intent_id = charge.payment_intent_id AND charge_id = charge.id AND charge_state <> ''
+        ORDER BY id DESC LIMIT 1
+    ) told ON true
+    WHERE told.charge_state IS DISTINCT FROM charge.state
+    LIMIT 100
+"""
+
+
+def unconfirmed_money_has_its_open_operations() -> Iterator[Finding]:
+    for address, currency, held, expected in _rows(UNCONFIRMED):
+        yield Finding(
+            f"{address} {currency.upper()}",
+            f"holds {amount_text(held, currency)}, the open operations account for "
+            f"{amount_text(expected, currency)}",
+        )
+
+
+def charges_are_where_their_timeline_says() -> Iterator[Finding]:
+    for charge, state, told in _rows(LAST_TOLD):
+        yield Finding(charge, f"is {state}, its timeline says {told or 'nothing'}")
+
+
+def _rows(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [])
+        return cursor.fetchall()
