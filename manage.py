@@ -4,10 +4,11 @@
 import os
 import sys
 
-from core.environment import load_running_system
+from core.environment import load_running_system, work_as_owner
 
 if __name__ == "__main__":
     load_running_system("environment")
+    work_as_owner("DATABASE_URL", sys.argv[1:2])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     from django.core.management import execute_from_command_line
 

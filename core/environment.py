@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# What the application's role may not do.
+OWNER_COMMANDS = frozenset({"migrate", "grant_application", "prepare_database"})
+
 
 def load_running_system(file: str) -> None:
     """Takes the variables that `make run` left in DATA_DIR/<file>, unless a database is already named."""
@@ -15,6 +18,13 @@ def load_running_system(file: str) -> None:
         name, separator, value = line.partition("=")
         if separator:
             os.environ.setdefault(name, value)
+
+
+def work_as_owner(variable: str, command: list[str]) -> None:
+    """Gives commands that change tables or rights the owner's URL (`DATABASE_OWNER_URL` for `DATABASE_URL`)."""
+    owner = os.environ.get(variable.replace("_URL", "_OWNER_URL"))
+    if owner and OWNER_COMMANDS.intersection(command):
+        os.environ[variable] = owner
 
 
 def secret(name: str, *, development: bool) -> str:

@@ -73,3 +73,12 @@ class ServiceUnavailable(TollgateError):
 
     status = 503
     retry = True
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """PostgreSQL can't be reached or has no connection left. What was begun under a key is finished under it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can't be reached at the moment. Repeat the request with the same Idempotency-Key."
+        )

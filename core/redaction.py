@@ -40,12 +40,8 @@ def _mask_key(match: re.Match[str]) -> str:
     return mask_key(match.group())
 
 
-class RedactingFilter(logging.Filter):
-    """Rewrites each record before any handler writes it."""
+class RedactingFormatter(logging.Formatter):
+    """Writes a record whole, tracebacks included, and takes out of it what must not be read."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        clean = redact(message)
-        if clean != message:
-            record.msg, record.args = clean, ()
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))

@@ -43,7 +43,8 @@ class IdempotencyMiddleware:
             fingerprint=fingerprint(request.path_info, parameters(request)),
             request_id=request.request_id,
         )
-        if known := cache.recall(key):
+        # What `expand` adds is looked up anew each time: that is the view's, not Redis's.
+        if "expand" not in parameters(request) and (known := cache.recall(key)):
             return answer_response(known)
         request.idempotency_key = key
         response = self.get_response(request)

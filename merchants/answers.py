@@ -1,16 +1,20 @@
 """How the API answers: JSON always, errors in Stripe's shape, and what steers the SDKs' retries."""
 
+import logging
 from typing import Any
 
 import msgspec
+import psycopg
+from django.db import OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
-from core.errors import ResourceMissing, TollgateError
+from core.errors import DatabaseUnavailable, ResourceMissing, TollgateError
 
 JSON = "application/json"
+log = logging.getLogger("tollgate.api")
 # The form of every object, which the SDKs pin.
 API_VERSION = "2026-10-28.endive"
 
@@ -29,11 +33,12 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | HttpRe
     match error:
         case TollgateError():
             return error_response(error)
+        case OperationalError() | psycopg.OperationalError():
+            log.error("%s", error)
+            return error_response(DatabaseUnavailable())
         case MethodNotAllowed():
             request = context["request"]
-            return Response(
-                unrecognized(request.method, request.path)["body"], status=405, headers={"Allow": JSON}
-            )
+            return Response(unrecognized(request.method, request.path)["body"], status=405)
         case Http404():
             return Response(ResourceMissing("object", "").body(), status=404)
         case _:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from core.errors import TollgateError
+from core.errors import DatabaseUnavailable, InvalidRequest, TollgateError
 from merchants.auth import Caller, caller_of
 
 
@@ -14,6 +16,13 @@ class ApiRequest(HttpRequest):
     caller: Caller | None
     refusal: TollgateError | None
     request_id: str
+
+
+class TlsRequired(InvalidRequest):
+    def __init__(self) -> None:
+        super().__init__(
+            "This API answers over HTTPS only. The key of this request was sent in the clear: roll it."
+        )
 
 
 class ApiKeyMiddleware:
@@ -26,7 +35,11 @@ class ApiKeyMiddleware:
         if request.path_info.startswith("/v1/"):
             request.caller = request.refusal = None
             try:
+                if settings.REQUIRE_TLS and not request.is_secure():
+                    raise TlsRequired
                 request.caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
             except TollgateError as error:
                 request.refusal = error
+            except OperationalError:
+                request.refusal = DatabaseUnavailable()
         return self.get_response(request)

@@ -16,7 +16,7 @@ class Owned(models.Model):
     """What every row carries: a public id, its merchant, its mode.
 
     The merchant's key is not a database constraint here: each check would lock the merchant's row in share
-    mode, which turns a busy merchant into a hot spot. Intents keep the constraint, everything else hangs on them.
+    mode, once per row. Intents keep the constraint, and everything else of a payment hangs on its intent.
     """
 
     public_id: "models.CharField[str, str]"

@@ -6,7 +6,7 @@ from django.db.models import QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
-from payments.models import Charge, Refund
+from payments.models import BalanceTransaction, Charge, PaymentIntent, Refund
 
 
 def charges(caller: Caller) -> QuerySet[Charge]:
@@ -31,6 +31,22 @@ def refund(caller: Caller, public_id: str) -> Refund:
     found = refunds(caller).filter(public_id=public_id).first()
     if found is None:
         raise ResourceMissing("refund", public_id, in_path=True)
+    return found
+
+
+def payment_intent(caller: Caller, public_id: str) -> PaymentIntent:
+    own = PaymentIntent.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    found = own.filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("payment_intent", public_id, param="intent", in_path=True)
+    return found
+
+
+def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
+    own = BalanceTransaction.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    found = own.filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("balance_transaction", public_id, in_path=True)
     return found
 
 

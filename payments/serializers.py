@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from payments.models import BalanceTransaction, Charge, PaymentIntent, Refund
 
 # Cards and tokens say "Visa", payment methods say "visa".
@@ -154,7 +156,7 @@ def payment_intent(row: PaymentIntent, *, latest_charge: Charge | None) -> dict[
     }
 
 
-def balance_transaction(row: BalanceTransaction, *, now: datetime) -> dict[str, Any]:
+def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
     fees = [
         {
             "amount": row.fee_minor,
@@ -179,7 +181,7 @@ def balance_transaction(row: BalanceTransaction, *, now: datetime) -> dict[str, 
         "net": row.net_minor,
         "reporting_category": row.type,
         "source": row.source,
-        "status": "available" if row.available_on <= now else "pending",
+        "status": "available" if row.available_on <= timezone.now() else "pending",
         "type": row.type,
     }
 

@@ -1,7 +1,9 @@
 """The API of charges and refunds: each view shows what it takes, and calls one service or query."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
 
+import msgspec
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,10 +15,13 @@ from idempotency.middleware import answer_response, required_key
 from merchants.api import MerchantView
 from payments import queries, routing, serializers
 from payments.errors import CardDataRefused
+from payments.expansion import check_paths, expand
 from payments.models import Charge, Refund
 from payments.services.capture import capture_charge
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
+
+P = TypeVar("P", bound=Params)
 
 REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
@@ -54,7 +59,32 @@ class RefundListParams(ListParams):
     payment_intent: str | None = None
 
 
-class Charges(MerchantView):
+class PaymentView(MerchantView):
+    """An endpoint that answers with objects of one kind, and expands in them what the client asks for."""
+
+    kind: ClassVar[str]
+    paths: Sequence[str] = ()
+
+    def read(self, request: Request, shape: type[P]) -> P:
+        asked = super().read(request, shape)
+        check_paths(self.kind, asked.expand, listed=isinstance(asked, ListParams))
+        self.paths = asked.expand
+        return asked
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is kept under a key stays as it is; only what is shown grows."""
+        if self.paths and response.status_code == 200:
+            if isinstance(response, Response):
+                response.data = expand(response.data, self.paths, self.caller)
+            else:
+                shown = expand(msgspec.json.decode(response.content), self.paths, self.caller)
+                response.content = msgspec.json.encode(shown)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class Charges(PaymentView):
+    kind = "charge"
+
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, ChargeParams)
         if not isinstance(asked.source, str):
@@ -88,14 +118,18 @@ class Charges(MerchantView):
         )
 
 
-class ChargeDetail(MerchantView):
+class ChargeDetail(PaymentView):
+    kind = "charge"
+
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)
         found = queries.charge(self.caller, public_id, in_path=True)
         return Response(show_charges([found])[0])
 
 
-class ChargeCapture(MerchantView):
+class ChargeCapture(PaymentView):
+    kind = "charge"
+
     def post(self, request: Request, public_id: str) -> HttpResponse:
         asked = self.read(request, CaptureParams)
         key = required_key(request._request)
@@ -104,8 +138,10 @@ class ChargeCapture(MerchantView):
         )
 
 
-class ChargeRefunds(MerchantView):
+class ChargeRefunds(PaymentView):
     """`GET /v1/charges/{id}/refunds`, the list that a charge's own `refunds` points to."""
+
+    kind = "refund"
 
     def get(self, request: Request, public_id: str) -> Response:
         asked = self.read(request, ListParams)
@@ -115,7 +151,9 @@ class ChargeRefunds(MerchantView):
         return Response(list_page(own, asked, url=url, kind="refund", render=show_refunds))
 
 
-class Refunds(MerchantView):
+class Refunds(PaymentView):
+    kind = "refund"
+
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, RefundParams)
         return answer_response(
@@ -145,14 +183,18 @@ class Refunds(MerchantView):
         )
 
 
-class RefundDetail(MerchantView):
+class RefundDetail(PaymentView):
+    kind = "refund"
+
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)
         return Response(serializers.refund(queries.refund(self.caller, public_id)))
 
 
-class TokenDetail(MerchantView):
+class TokenDetail(PaymentView):
     """`GET /v1/tokens/{id}`; making one is the vault's alone."""
+
+    kind = "token"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)

@@ -1,7 +1,6 @@
 """How the vault tells of an unexpected error: its type and the places it passed, never a value. Messages of
 libraries quote what they were given, and here that is a card."""
 
-import logging
 import traceback
 from types import TracebackType
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter
+
+from core.redaction import RedactingFormatter
 
 LIBRARIES = "site-packages"
 
@@ -23,8 +24,8 @@ def places(error: BaseException) -> str:
     return f"{text}; caused by {places(error.__cause__)}" if error.__cause__ else text
 
 
-class PlaceFormatter(logging.Formatter):
-    """One line a record; an exception adds its type and place."""
+class PlaceFormatter(RedactingFormatter):
+    """One line a record, without cards and keys; an exception adds its type and place."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")

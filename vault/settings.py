@@ -93,9 +93,8 @@ DEFAULT_EXCEPTION_REPORTER = "vault.logs.PlaceReporter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "core.redaction.RedactingFilter"}},
     "formatters": {"line": {"()": "vault.logs.PlaceFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redact"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
     # Django's own handlers (mail to admins, with the whole request in it) are replaced.
     "loggers": {

@@ -1,4 +1,4 @@
-"""The events that Tollgate emits, and what an endpoint may ask for. Pure."""
+"""The types of events, as Stripe names them, and what an endpoint may ask for. Pure."""
 
 EVENT_TYPES = (
     "balance.available",

@@ -196,3 +196,20 @@ def test_money_can_be_held_first_and_taken_later() -> None:
     with pytest.raises(stripe.InvalidRequestError) as raised:
         stripe.Charge.capture(held.id)
     assert raised.value.code == "charge_already_captured"
+
+
+def test_ids_are_expanded_where_asked() -> None:
+    paid = stripe.Charge.create(
+        amount=2000, currency="usd", source="tok_visa", expand=["balance_transaction", "payment_intent"]
+    )
+    assert isinstance(paid.balance_transaction, stripe.BalanceTransaction)
+    assert (paid.balance_transaction.fee, paid.balance_transaction.net) == (88, 1912)
+    assert isinstance(paid.payment_intent, stripe.PaymentIntent)
+    stripe.Refund.create(charge=paid.id, amount=100)
+    found = stripe.Charge.list(expand=["data.refunds", "data.payment_intent.latest_charge"]).data[0]
+    assert found.refunds is not None and [row.amount for row in found.refunds.data] == [100]
+    assert isinstance(found.payment_intent, stripe.PaymentIntent)
+    assert isinstance(found.payment_intent.latest_charge, stripe.Charge)
+    for path in ("nothing", "payment_intent.nothing", "metadata", "balance_transaction.source.x"):
+        with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+            stripe.Charge.retrieve(paid.id, expand=[path])
