@@ -2,16 +2,15 @@
 
 from typing import Any, ClassVar, TypeVar
 
-import msgspec
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.errors import AuthenticationFailed
 from core.forms import parse_body, parse_form
-from core.params import read
+from core.params import Params, read
 from merchants.auth import Caller
 
-S = TypeVar("S", bound=msgspec.Struct)
+P = TypeVar("P", bound=Params)
 
 
 class MerchantView(APIView):
@@ -31,7 +30,7 @@ class MerchantView(APIView):
                 code="secret_key_required",
             )
 
-    def read(self, request: Request, shape: type[S]) -> S:
+    def read(self, request: Request, shape: type[P]) -> P:
         """The request's parameters (the body's, or a GET's query) as the endpoint's struct."""
         return read(shape, parameters(request._request))
 

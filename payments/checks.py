@@ -57,4 +57,4 @@ def charges_are_where_their_timeline_says() -> Iterator[Finding]:
 def _rows(sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [])
-        return cursor.fetchall()
+        return list(cursor.fetchall())

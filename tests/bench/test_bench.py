@@ -1,0 +1,112 @@
+"""The benchmark in its shortest form: that it measures what it says and notices what was stored wrongly. No test
+here looks at how fast anything is."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import reference, report, scenarios, stored
+from bench.load import Load
+from bench.reference import Reference
+from bench.report import Stages
+from bench.room import Room, open_room
+
+QUICK_BANK_SECONDS = (0.1, 0.3)
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[Room]:
+    with open_room() as room:
+        yield room
+
+
+@pytest.fixture(scope="module")
+def script(room: Room) -> Reference:
+    return reference.prepare(room)
+
+
+@pytest.fixture
+def shop(room: Room) -> tuple[str, str]:
+    return room.new_merchant("A shop")
+
+
+@pytest.fixture
+def load(room: Room, shop: tuple[str, str]) -> Iterator[Load]:
+    load = Load(room.port, shop[1])
+    yield load
+    load.close()
+
+
+@pytest.fixture
+def stages() -> Iterator[Stages]:
+    with report.progress(Console(file=io.StringIO())) as stages:
+        yield stages
+
+
+def test_the_gateway_and_its_reference_in_turn(
+    room: Room, load: Load, script: Reference, stages: Stages, shop: tuple[str, str]
+) -> None:
+    scenarios.warm_up(room, load, stages, seconds=1)
+    found = scenarios.in_turn(room, load, script, stages, seconds=1, rounds=1)
+    assert found["reference"].keys() == {"charges_per_second", "postgres_cpu_us_per_charge"}
+    assert found["gateway_0ms"].keys() >= {
+        "charges_per_second",
+        "ratio_to_reference",
+        "web_cpu_us_per_charge",
+        "postgres_cpu_us_per_charge",
+    }
+    assert all(value > 0 for figures in found.values() for value in figures.values())
+    assert load.answers and script.charges
+    stored.check_answers(room, shop[0], load)
+    stored.check_reference(room, script.merchant, script.charges)
+    stored.check_books(room)
+
+
+def test_a_slow_bank_holds_up_nobody_else(
+    room: Room, load: Load, stages: Stages, shop: tuple[str, str]
+) -> None:
+    figures = scenarios.slow_bank(
+        room, load, stages, seconds=1, per_second=20, bank_seconds=QUICK_BANK_SECONDS
+    )
+    assert 0 < figures["share_of_arrivals"] <= 1.2
+    assert figures["most_in_flight"] > 1
+    assert {answer.bank_seconds >= QUICK_BANK_SECONDS[0] for answer in load.answers} == {True}
+    # What the bank took is known exactly: it slept as long as it was told.
+    assert min(answer.overhead_seconds for answer in load.answers) > 0
+    stored.check_answers(room, shop[0], load)
+
+
+def test_an_answer_without_its_charge_is_noticed(room: Room, load: Load, shop: tuple[str, str]) -> None:
+    load.keep_busy(in_flight=2, seconds=0.5)
+    stored.check_answers(room, shop[0], load)
+    load.answers.append(load.answers[-1]._replace(order=10**6))
+    with pytest.raises(stored.WronglyStored, match=f"{len(load.answers)} charges"):
+        stored.check_answers(room, shop[0], load)
+
+
+def test_two_answers_that_were_swapped_are_noticed(room: Room, load: Load, shop: tuple[str, str]) -> None:
+    load.keep_busy(in_flight=2, seconds=0.5)
+    first, second = load.answers[:2]
+    load.answers[:2] = first._replace(charge=second.charge), second._replace(charge=first.charge)
+    with pytest.raises(stored.WronglyStored, match=f"order {first.order} "):
+        stored.check_answers(room, shop[0], load)
+
+
+def test_a_refused_charge_is_no_answer(room: Room, shop: tuple[str, str]) -> None:
+    load = Load(room.port, "sk_test_" + "0" * 24)
+    load.keep_busy(in_flight=2, seconds=0.2)
+    load.close()
+    assert not load.answers
+    with pytest.raises(stored.WronglyStored, match="Invalid API Key"):
+        stored.check_answers(room, shop[0], load)
+
+
+def test_results_are_a_list_of_scenario_metric_and_value(tmp_path: Path) -> None:
+    report.write(tmp_path / "results.json", {"gateway_0ms": {"ratio_to_reference": 0.34567}})
+    assert json.loads((tmp_path / "results.json").read_text()) == [
+        {"scenario": "gateway_0ms", "metric": "ratio_to_reference", "value": 0.3457}
+    ]
