@@ -6,13 +6,14 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench
+.PHONY: help run test check bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
 	@echo "make test    all tests, on servers of their own"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges per second, next to what the database alone can do"
+	@echo "make screenshots   docs/console.png, taken from a running console (needs a Chromium)"
 
 run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor
@@ -24,6 +25,9 @@ test: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench
+
+screenshots: .venv/dev.stamp
+	@$(BIN)/python -m tests.console
 
 # Nothing here needs a running database, nor may it find the one of `make run`.
 UNUSED := not-a-secret-only-long-and-varied-enough-to-pass-0123456789-abcdefghij
