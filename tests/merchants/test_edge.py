@@ -8,7 +8,6 @@ from django.db import connection
 from django.test import Client, override_settings
 
 from merchants.services import create_merchant
-from tests.conftest import Books
 
 pytestmark = pytest.mark.usefixtures("books")
 

@@ -16,6 +16,7 @@ from tests.support.processes import System
 from tests.support.servers import Servers
 
 DATABASE = "system"
+REDIS_DATABASE = 1
 # Short, so that the tests of time-outs take seconds; the order of the deadlines is what counts.
 PROCESSOR_TIMEOUT_SECONDS = 3
 
@@ -29,6 +30,8 @@ def system(servers: Servers) -> Iterator[System]:
     vault = processes.vault(folder, servers.vault_environment(), banks=[bank.url])
     environment = {
         **servers.gateway_environment(DATABASE),
+        # Its worker runs to the end of the session and must not take other tests' messages.
+        "REDIS_URL": servers.valkey.url(REDIS_DATABASE),
         "VAULT_URL": vault.url,
         "SANDBOX_BANK_URL": bank.url,
         "FAULTS_DIR": str(folder / "faults"),
@@ -57,7 +60,7 @@ def system_books(system: System, servers: Servers, django_db_blocker: Any) -> It
     """Points this process's Django at the system's database too, to look into the books."""
     before = dict(settings.DATABASES["default"])
     point_django_at(dj_database_url.parse(servers.application_url(DATABASE)))
-    point_redis_at(servers.valkey.url())
+    point_redis_at(servers.valkey.url(REDIS_DATABASE))
     try:
         with django_db_blocker.unblock():
             yield Books(DATABASE, servers)

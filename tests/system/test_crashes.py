@@ -58,32 +58,47 @@ def unconfirmed(shop: NewMerchant) -> int:
     return sum(abs(row.debit - row.credit) for row in rows if shop.merchant.public_id in row.address)
 
 
-@pytest.mark.parametrize("retry", [True, False], ids=["client retries", "client is gone"])
 @pytest.mark.parametrize("point", CHARGE_POINTS)
 def test_a_charge_survives_kill_9(
-    system: System, client: Client, shop: NewMerchant, bank: Bank, point: str, retry: bool
+    system: System, client: Client, shop: NewMerchant, bank: Bank, point: str
 ) -> None:
+    crash(system, client, point, key="k")
+    answer = retried(client, lambda: client.charge(idempotency_key="k"))
+    assert (answer.status, answer.json()["status"]) == (200, "succeeded")
+    check_done_once(shop, bank, answer)
+    assert unconfirmed(shop) == 0
+
+
+def test_a_charge_is_finished_for_a_client_that_never_comes_back(
+    system: System, client: Client, shop: NewMerchant, bank: Bank
+) -> None:
+    """The sweeper finishes it and keeps the answer: a retry days later replays it."""
+    begun = CHARGE_POINTS[1:]
+    for point in begun:
+        crash(system, client, point, key=point)
+    operations = Operation.objects.filter(merchant=shop.merchant)
+    assert operations.count() == len(begun)
+    eventually(lambda: not operations.filter(next_attempt_at__isnull=False).exists(), what="the sweeper")
+    for point in begun:
+        answer = client.charge(idempotency_key=point)
+        assert (answer.json()["status"], answer.headers["Idempotent-Replayed"]) == ("succeeded", "true")
+        check_done_once(shop, bank, answer)
+    assert unconfirmed(shop) == 0
+
+
+def crash(system: System, client: Client, point: str, *, key: str) -> None:
+    """A charge whose web process is killed at the point, and the web process started again."""
     system.fault(point, "kill")
-    cut_off(lambda: client.charge(idempotency_key="k"))
+    cut_off(lambda: client.charge(idempotency_key=key))
     system.wait_for_fault(point)
     system.web.restart()
-    if retry or point == "charge.before_phase_1_commits":
-        answer = retried(client, lambda: client.charge(idempotency_key="k"))
-    else:
-        eventually(
-            lambda: (
-                not Operation.objects.filter(merchant=shop.merchant, next_attempt_at__isnull=False).exists()
-            ),
-            what="the sweeper",
-        )
-        answer = client.charge(idempotency_key="k")
-        assert answer.headers["Idempotent-Replayed"] == "true"
-    assert (answer.status, answer.json()["status"]) == (200, "succeeded")
-    operation = Operation.objects.get(merchant=shop.merchant)
+
+
+def check_done_once(shop: NewMerchant, bank: Bank, answer: Reply) -> None:
+    charge = Charge.objects.get(merchant=shop.merchant, public_id=answer.json()["id"])
+    operation = Operation.objects.get(charge=charge)
     assert operation.state == "succeeded"
-    assert Charge.objects.get(merchant=shop.merchant).public_id == answer.json()["id"]
     assert bank.counts(operation.public_id)["authorize"] == 1
-    assert unconfirmed(shop) == 0
 
 
 @pytest.mark.parametrize("point", REFUND_POINTS)
