@@ -8,6 +8,7 @@ from core.environment import load_running_system, work_as_owner
 
 if __name__ == "__main__":
     load_running_system("environment")
+    os.environ["TOLLGATE_COMMAND"] = "manage.py"
     work_as_owner("DATABASE_URL", sys.argv[1:2])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     from django.core.management import execute_from_command_line

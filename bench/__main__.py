@@ -55,13 +55,17 @@ def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None
     stages.stage("checking", 0)
     stored.check_reference(room, script.merchant, script.charges)
     stored.check_answers(room, merchant, load)
-    stored.check_books(room)
+    stored.check_books(room, all_ended=not load.not_answered)
+    for refusal, times in load.refusals.most_common(3):
+        stages.console.print(f"{times} times: {refusal}", markup=False, highlight=False)
     return results
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=12, help="of each run; the slow bank's has twice as many")
+    parser.add_argument(
+        "--seconds", type=int, default=12, help="of each run; the slow bank's has twice as many"
+    )
     parser.add_argument("--only", choices=SCENARIOS, help="gateway_0ms brings its reference with it")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file for the figures")
     return parser.parse_args()

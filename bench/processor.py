@@ -7,6 +7,7 @@ from typing import Any
 from processors.protocol import (
     Approved,
     AuthorizationRequest,
+    CaptureRequest,
     NotFound,
     Outcome,
     RefundRequest,
@@ -26,6 +27,9 @@ class InProcessBank:
         if request.descriptor.startswith(SLEEPS):
             time.sleep(float(request.descriptor.removeprefix(SLEEPS)))
         return Approved(f"auth_{request.reference}", request.amount_minor, authorization_code="123456")
+
+    def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
+        return Approved(f"cap_{request.reference}", request.amount_minor)
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
         return Approved(f"ref_{request.reference}", request.amount_minor)

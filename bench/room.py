@@ -115,9 +115,7 @@ def _children(plan: Plan) -> Iterator[Child]:
 
 
 def _store(server: EmbeddedPostgres, name: str, redis_url: str) -> Store:
-    account = Account(
-        name, f"{name}_owner", secrets.token_urlsafe(), f"{name}_app", secrets.token_urlsafe()
-    )
+    account = Account(name, f"{name}_owner", secrets.token_urlsafe(), f"{name}_app", secrets.token_urlsafe())
     ensure_account(server, account)
     return Store(account.application_url(server), account.owner_url(server), account.application, redis_url)
 

@@ -38,10 +38,10 @@ class Spent:
         return Spent(self.web - other.web, self.postgres - other.postgres)
 
 
-def warm_up(room: Room, load: Load, stages: Stages) -> None:
+def warm_up(room: Room, load: Load, stages: Stages, *, seconds: float = WARM_UP_SECONDS) -> None:
     """Connections, prepared statements, what processes remember, and tables that are not empty any more."""
-    stages.stage("warming up", WARM_UP_SECONDS)
-    load.keep_busy(in_flight=IN_FLIGHT, seconds=WARM_UP_SECONDS)
+    stages.stage("warming up", seconds)
+    load.keep_busy(in_flight=IN_FLIGHT, seconds=seconds)
     with room.books() as books:
         books.execute("ANALYZE")
 
@@ -81,23 +81,32 @@ def in_turn(
     }
 
 
-def slow_bank(room: Room, load: Load, stages: Stages, *, seconds: int) -> Figures:
+def slow_bank(
+    room: Room,
+    load: Load,
+    stages: Stages,
+    *,
+    seconds: int,
+    per_second: float = ARRIVALS_PER_SECOND,
+    bank_seconds: tuple[float, float] = BANK_SECONDS,
+) -> Figures:
     """Arrivals at a fixed rate; the window begins when as many are under way as there will be."""
-    ramp, window = BANK_SECONDS[1], 2 * seconds
-    stages.stage("slow_bank_1000", ramp + window + BANK_SECONDS[1])
-    first, before = len(load.answers), Spent.so_far(room)
+    ramp, window = bank_seconds[1], 2 * seconds
+    stages.stage("slow_bank_1000", ramp + window + bank_seconds[1])
+    first, before, not_answered = len(load.answers), Spent.so_far(room), load.not_answered
     load.most_in_flight = 0
     began = load.arrive(
-        per_second=ARRIVALS_PER_SECOND,
+        per_second=per_second,
         seconds=ramp + window,
-        bank_seconds=lambda: round(random.uniform(*BANK_SECONDS), 3),
+        bank_seconds=lambda: round(random.uniform(*bank_seconds), 3),
     )
     used = Spent.so_far(room) - before
     answers = load.answers[first:]
     in_window = sum(began + ramp <= answer.ended < began + ramp + window for answer in answers)
     return {
-        "share_of_arrivals": in_window / window / ARRIVALS_PER_SECOND,
+        "share_of_arrivals": in_window / window / per_second,
         "most_in_flight": load.most_in_flight,
+        "not_answered": load.not_answered - not_answered,
         "web_cpu_us_per_charge": _microseconds(used.web, len(answers)),
         # Threads stay for a while, with what they hold.
         "web_memory_mb": memory_megabytes(room.web_process),
@@ -116,6 +125,8 @@ def _reference_figures(runs: Sequence[ReferenceRun]) -> Figures:
 
 def _overheads(answers: Sequence[Answer]) -> Figures:
     """What the answers took beyond the bank's own time."""
+    if len(answers) < 2:
+        return {}
     cuts = statistics.quantiles((answer.overhead_seconds for answer in answers), n=100)
     return {"p50_overhead_ms": cuts[49] * 1000, "p99_overhead_ms": cuts[98] * 1000}
 

@@ -4,7 +4,7 @@ PostgreSQL says may be repeated."""
 import functools
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -16,7 +16,7 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.numeric import Int8
 from psycopg_pool import PoolTimeout
 
-from core.errors import ServiceUnavailable
+from core.errors import DatabaseUnavailable
 
 # Deadlocks and serialization failures vanish within a try or two; five is a limit, not a hope.
 MAX_TRIES = 5
@@ -36,12 +36,15 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
     """One statement as its own transaction in one round trip; its rows as named tuples.
 
     On the connection that this thread holds, else on one from the pool that goes back before this returns. A
-    connection found dead is replaced once: statements run this way must be harmless when repeated.
-    ServiceUnavailable when the pool is exhausted.
+    connection found dead is replaced: statements run this way must be harmless when repeated.
+    DatabaseUnavailable when the pool is exhausted.
     """
     if connection.in_atomic_block:
         raise RuntimeError("a phase is a transaction of its own: don't run it inside another")
-    bound = {name: _bind(value) for name, value in values.items()}
+    bound = {
+        name: BINDERS[type(value)](value) if type(value) in BINDERS else value
+        for name, value in values.items()
+    }
     for attempt in range(MAX_TRIES):
         try:
             with _connection() as raw:
@@ -49,21 +52,21 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
                 cursor = psycopg.Cursor(raw, row_factory=namedtuple_row)
                 return cursor.execute(sql, bound, prepare=True).fetchall()
         except PoolTimeout as error:
-            raise ServiceUnavailable("All database connections are busy. Nothing was done.") from error
+            raise DatabaseUnavailable from error
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             if attempt == MAX_TRIES - 1:
                 raise
             time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
         except psycopg.OperationalError as error:
-            if attempt or error.sqlstate is not None:
+            if attempt == MAX_TRIES - 1 or not _connection_lost(error):
                 raise
-            connection.close()
+            _replace_dead_connections()
     raise AssertionError("unreachable")
 
 
 def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Runs a function in `atomic()` and, where it is the outermost, repeats it on deadlock or serialization
-    failure, a bounded number of times."""
+    """Runs a function in `atomic()` and, where it is the outermost, repeats it on deadlock, serialization failure
+    or a lost connection, a bounded number of times."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -76,6 +79,8 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
             except OperationalError as error:
                 if attempt == MAX_TRIES - 1 or not _may_repeat(error):
                     raise
+                if _connection_lost(error.__cause__):
+                    _replace_dead_connections()
                 time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
         raise AssertionError("unreachable")
 
@@ -89,17 +94,34 @@ def release_connection() -> None:
     connection.close()
 
 
-def _bind(value: Any) -> Any:
-    """Integers always as bigint: otherwise each mix of small and large ones would be prepared anew."""
-    if type(value) is int:
-        return Int8(value)
-    if type(value) in (list, tuple):
-        return [_bind(item) for item in value]
-    return value
+def _bigints(values: Sequence[Any]) -> list[Any]:
+    return [Int8(value) if type(value) is int else value for value in values]
+
+
+# Integers always as bigint: otherwise each mix of small and large ones would be prepared anew.
+BINDERS: dict[type, Callable[[Any], Any]] = {int: Int8, list: _bigints, tuple: _bigints}
 
 
 def _may_repeat(error: OperationalError) -> bool:
-    return isinstance(error.__cause__, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
+    """What is run again must be harmless when the lost commit had arrived after all: claims and references see
+    to that."""
+    cause = error.__cause__
+    return isinstance(
+        cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
+    ) or _connection_lost(cause)
+
+
+def _connection_lost(error: BaseException | None) -> bool:
+    """Cut off by the network, or by a server that restarts (SQLSTATE classes 08 and 57P)."""
+    if not isinstance(error, psycopg.OperationalError) or isinstance(error, PoolTimeout):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def _replace_dead_connections() -> None:
+    """A restart of PostgreSQL kills them all at once: the pool looks through those that wait in it."""
+    connection.close()
+    connection.pool.check()  # type: ignore[attr-defined]
 
 
 def _connection() -> AbstractContextManager[Any]:

@@ -57,7 +57,16 @@ def _parse_json(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The request's body must be a JSON object.")
     if b"\\u0000" in body:
         raise InvalidRequest("A parameter holds a NUL character.")
+    _check_depth(data, MAX_DEPTH)
     return data
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise InvalidRequest(f"The request's body is nested more than {MAX_DEPTH} deep.")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_depth(item, left - 1)
 
 
 def _put(target: dict[str, Any], name: str, value: str) -> None:
@@ -85,6 +94,6 @@ def _lists(value: Any) -> Any:
         return [_lists(item) for item in value.values()]
     if any(key.startswith("\x00") for key in value):
         raise InvalidRequest("An array mixes [] with named keys.")
-    if value and all(key.isascii() and key.isdigit() for key in value):
+    if value and all(key.isascii() and key.isdigit() and len(key) <= 4 for key in value):
         return [_lists(value[key]) for key in sorted(value, key=int)]
     return {key: _lists(item) for key, item in value.items()}

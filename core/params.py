@@ -1,8 +1,9 @@
 """Parameters into typed structs: msgspec does the work, its complaints become the wire's errors."""
 
+import functools
 import re
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -19,18 +20,33 @@ _COMPLAINT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTAL
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The base of every endpoint's input. Text `""` means unset, as the SDKs send it."""
+    """The base of every endpoint's input."""
 
     expand: list[str] = []
 
 
 def read(shape: type[S], data: dict[str, Any]) -> S:
-    """The parameters as the endpoint's struct. An InvalidRequest names the parameter and the value."""
-    given = {name: None if value == "" else value for name, value in data.items()}
+    """The parameters as the endpoint's struct. An InvalidRequest names the parameter and the value.
+
+    `""` unsets text, hashes and arrays; an empty number or flag is refused, since leaving one out may mean "all".
+    """
+    unset = _unset_by_empty_text(shape)
+    given = {name: None if value == "" and name in unset else value for name, value in data.items()}
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise _explain(str(error), data) from error
+
+
+@functools.cache
+def _unset_by_empty_text(shape: type[msgspec.Struct]) -> frozenset[str]:
+    """The names of the fields that hold text, a hash or an array."""
+    hints = get_type_hints(shape)
+    return frozenset(
+        name
+        for name, hint in hints.items()
+        if {get_origin(part) or part for part in get_args(hint) or (hint,)} & {str, dict, list, Literal}
+    )
 
 
 def check_metadata(metadata: dict[str, str] | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from core.db import release_connection
 from core.errors import InvalidRequest, TollgateError
 from merchants.answers import error_response
+from merchants.api import LengthRequired
 from merchants.middleware import ApiRequest
 from processors.vault import VaultClient
 
@@ -19,10 +20,6 @@ MAX_BODY_BYTES = 64 * 1024
 
 class BodyTooLarge(InvalidRequest):
     status = 413
-
-
-class LengthRequired(InvalidRequest):
-    status = 411
 
 
 class CardPassthroughMiddleware:
@@ -65,8 +62,8 @@ class CardPassthroughMiddleware:
 
 def _read(request: HttpRequest) -> bytes:
     """The raw body, bounded. Unparsed, and kept nowhere: not even in `request.body`."""
-    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-        raise LengthRequired("The request needs a Content-Length header.")
+    if "HTTP_TRANSFER_ENCODING" in request.META:
+        raise LengthRequired
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"The request's body is larger than {MAX_BODY_BYTES} bytes.")

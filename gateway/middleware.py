@@ -19,6 +19,9 @@ class RequestIdMiddleware:
         request.request_id = new_id("req")
         response = self.get_response(request)
         response["Request-Id"] = request.request_id
+        if not response.streaming:
+            # One piece instead of chunks, which some clients and proxies read badly.
+            response["Content-Length"] = str(len(response.content))
         if request.path_info.startswith("/v1/"):
             response["Stripe-Version"] = request.META.get("HTTP_STRIPE_VERSION", API_VERSION)[:40]
         return response

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dj_database_url
 import django_stubs_ext
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.environment import secret
 
@@ -74,6 +76,11 @@ TEMPLATES = [
 
 # A connection is held for a statement or a short transaction, never for a processor's call: hundreds of
 # threads share a small pool (docs/decisions/0002-threads-and-a-small-pool.md).
+# A transaction of a frozen process would hold its locks for ever, and whoever waits for them a place in the pool.
+# Ours are short; commands such as migrate and verify_ledger take the time they need.
+TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=15s"
+SERVING = "TOLLGATE_COMMAND" not in os.environ
+
 _database = dj_database_url.parse(os.environ.get("DATABASE_URL", "postgres:///tollgate"))
 DATABASES = {
     "default": {
@@ -83,6 +90,10 @@ DATABASES = {
         "OPTIONS": {
             # What the URL says, sslmode for one.
             **_database.get("OPTIONS", {}),
+            **({"options": TIMEOUTS} if SERVING else {}),
+            # A server that is gone without a word is noticed before the client's patience ends.
+            "tcp_user_timeout": 15_000,
+            "keepalives_idle": 30,
             "pool": {
                 "min_size": 2,
                 "max_size": int(os.environ.get("DATABASE_POOL_SIZE", "16")),
@@ -103,6 +114,12 @@ CACHES = {
             # Redis only makes things faster; a slow one is treated as absent.
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
+            # One for each thread of a process at the very most; once more for one that a restart cut off.
+            "CONNECTION_POOL_KWARGS": {
+                "max_connections": 2048,
+                "protocol": 2,
+                "retry": Retry(NoBackoff(), 1),
+            },
         },
     }
 }

@@ -43,4 +43,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/v1/")
+    return request.path_info.lstrip("/").startswith("v1")

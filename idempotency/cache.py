@@ -1,10 +1,13 @@
 """Finished answers in Redis, for replays only. Whatever Redis says or fails to say, PostgreSQL is asked next."""
 
+import functools
 import logging
 import time
+from typing import Any
 
 import msgspec
 import redis
+from django.conf import settings
 from django_redis import get_redis_connection
 
 from idempotency.keys import Answer, Key
@@ -33,7 +36,7 @@ def recall(key: Key) -> Answer | None:
     if time.monotonic() < _resting_until:
         return None
     try:
-        raw = get_redis_connection().get(key.cache_name)
+        raw: Any = _client(settings.REDIS_URL).get(key.cache_name)
         kept = _decode(raw) if raw else None
     except (redis.RedisError, msgspec.DecodeError) as error:
         _rest(error)
@@ -49,12 +52,21 @@ def remember(key: Key, answer: Answer) -> None:
         return
     kept = Kept(key.fingerprint, answer.status, answer.body, answer.original_request)
     try:
-        get_redis_connection().set(key.cache_name, _encode(kept), ex=KEEP_SECONDS)
+        _client(settings.REDIS_URL).set(key.cache_name, _encode(kept), ex=KEEP_SECONDS)
     except redis.RedisError as error:
         _rest(error)
 
 
+@functools.cache
+def _client(url: str) -> Any:
+    """One for the process (and address): asked for each time, django-redis builds a client for each thread, and
+    each request pays for closing it."""
+    return get_redis_connection()
+
+
 def _rest(error: Exception) -> None:
     global _resting_until
+    if time.monotonic() < _resting_until:
+        return
     _resting_until = time.monotonic() + REST_SECONDS
     log.warning("Redis is left alone for %s s: %s", REST_SECONDS, type(error).__name__)

@@ -4,9 +4,10 @@ key to claim with. The claim itself is taken by the service, in the transaction 
 from collections.abc import Callable
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from core.errors import TollgateError
+from core.errors import DatabaseUnavailable, TollgateError
 from idempotency import cache
 from idempotency.errors import KeyRequired
 from idempotency.keys import Answer, Key, check_key, fingerprint
@@ -26,12 +27,15 @@ class IdempotencyMiddleware:
             return self.get_response(request)
         request.idempotency_key = None
         text = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
-        if not text or request.caller is None:
+        # Answers belong to who holds the secret key: what it was told is nothing for a browser's key.
+        if not text or request.caller is None or not request.caller.secret:
             return self.get_response(request)
         try:
             response = self._guarded(request, text)
         except TollgateError as error:
             response = error_response(error)
+        except OperationalError:
+            response = error_response(DatabaseUnavailable())
         response["Idempotency-Key"] = text.encode("ascii", "replace").decode()
         return response
 
@@ -51,7 +55,7 @@ class IdempotencyMiddleware:
         if answer := getattr(response, "answer", None):
             if answer.final:
                 cache.remember(key, answer)
-        elif 400 <= response.status_code < 500 and response.status_code != 409:
+        elif response.status_code == 400:
             # The view refused the request before it took the claim. A key that was used before still
             # answers for itself: with its first answer, or by refusing another request's parameters.
             settled = settle(key)

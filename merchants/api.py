@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.errors import AuthenticationFailed
+from core.errors import AuthenticationFailed, InvalidRequest
 from core.forms import parse_body, parse_form
 from core.params import Params, read
 from merchants.auth import Caller
@@ -17,6 +17,8 @@ class MerchantView(APIView):
     """An endpoint under /v1. A secret key is needed unless the class says that a publishable one will do."""
 
     publishable_allowed: ClassVar[bool] = False
+    # OPTIONS is none of the API's methods: DRF would describe its own classes.
+    metadata_class = None
     caller: Caller
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -35,11 +37,21 @@ class MerchantView(APIView):
         return read(shape, parameters(request._request))
 
 
+class LengthRequired(InvalidRequest):
+    status = 411
+
+    def __init__(self) -> None:
+        super().__init__("The request needs a Content-Length header; chunked bodies are not read.")
+
+
 def parameters(request: Any) -> dict[str, Any]:
     """The parameters of a request, parsed once."""
     known: dict[str, Any] | None = getattr(request, "parameters", None)
     if known is None:
         if request.method == "POST":
+            if "HTTP_TRANSFER_ENCODING" in request.META:
+                # Django reads as much as Content-Length says, so the body would count as empty.
+                raise LengthRequired
             known = parse_body(request.META.get("CONTENT_TYPE", ""), request.body)
         else:
             known = parse_form(request.META.get("QUERY_STRING", ""))

@@ -37,6 +37,8 @@ class ApiKeyMiddleware:
             try:
                 if settings.REQUIRE_TLS and not request.is_secure():
                     raise TlsRequired
+                if "\x00" in request.path_info:
+                    raise InvalidRequest("The URL holds a NUL character.")
                 request.caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
             except TollgateError as error:
                 request.refusal = error

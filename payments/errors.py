@@ -72,6 +72,15 @@ class NoProcessor(InvalidRequest):
         super().__init__(f"No processor is configured for {mode} mode, so nothing can be charged in it.")
 
 
+class ProcessorGone(InvalidRequest):
+    """The charge was made at a processor that is no longer configured."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The processor '{name}' of this charge is no longer set up: nothing can be sent to it."
+        )
+
+
 class CaptureRefused(InvalidRequest):
     """The charge holds no money that could be captured, or not that much."""
 

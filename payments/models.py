@@ -112,7 +112,7 @@ class Charge(Owned):
     balance_transaction = models.CharField(max_length=40, null=True)
     processor = models.CharField(max_length=40)
     # The processor's own id of the authorization, and what its network said.
-    processor_id = text(100)
+    processor_id = models.TextField(default="", db_default="", blank=True)
     authorization_code = text(40)
     network_transaction_id = text(100)
     source = models.CharField(max_length=60)
@@ -185,7 +185,7 @@ class Refund(Owned):
     reason = text(40)
     metadata = models.JSONField(default=dict, db_default={})
     balance_transaction = models.CharField(max_length=40, null=True)
-    processor_id = text(100)
+    processor_id = models.TextField(default="", db_default="", blank=True)
     failure_reason = text(60)
 
     class Meta(Owned.Meta):
@@ -241,7 +241,7 @@ class Operation(Owned):
     processor = models.CharField(max_length=40)
     deadline_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
     claim_id = models.BigIntegerField(null=True)
     request_id = text(40)
     idempotency_key = text(255)

@@ -1,6 +1,7 @@
 """Reads. Nothing here changes a row, and every read for a client is bound to its merchant and mode."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db.models import QuerySet, Sum
 
@@ -53,6 +54,12 @@ def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
 def refunded_minor(charge: Charge) -> int:
     """What the charge's succeeded refunds took, in minor units."""
     return refunded_by_charge([charge.pk]).get(charge.pk, 0)
+
+
+def available_on(charge: Charge) -> datetime | None:
+    """When the charge's money becomes available; None while nothing was captured."""
+    sale = BalanceTransaction.objects.filter(public_id=charge.balance_transaction)
+    return sale.values_list("available_on", flat=True).first()
 
 
 def refunded_by_charge(charges: Iterable[int]) -> dict[int, int]:

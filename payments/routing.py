@@ -6,7 +6,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from payments.errors import NoProcessor
+from payments.errors import NoProcessor, ProcessorGone
 from processors.protocol import Processor
 from processors.vault import VaultClient
 
@@ -17,6 +17,12 @@ def choose(*, livemode: bool) -> str:
         if config["livemode"] == livemode:
             return str(name)
     raise NoProcessor(livemode=livemode)
+
+
+def check_configured(name: str) -> None:
+    """ProcessorGone for a processor that is no longer set up, before anything is promised in its name."""
+    if name not in settings.PROCESSORS:
+        raise ProcessorGone(name)
 
 
 @functools.cache

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+from django.db import OperationalError
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.errors import ResourceMissing
+from core.errors import ResourceMissing, ServiceUnavailable
 from core.listing import ListParams, list_page
 from core.params import Params, check_metadata, limited, one_of
 from idempotency.middleware import answer_response, required_key
@@ -75,11 +76,17 @@ class PaymentView(MerchantView):
         """What is kept under a key stays as it is; only what is shown grows."""
         if self.paths and response.status_code == 200:
             if isinstance(response, Response):
-                response.data = expand(response.data, self.paths, self.caller)
+                response.data = self._expanded(response.data)
             else:
-                shown = expand(msgspec.json.decode(response.content), self.paths, self.caller)
-                response.content = msgspec.json.encode(shown)
+                response.content = msgspec.json.encode(self._expanded(msgspec.json.decode(response.content)))
         return super().finalize_response(request, response, *args, **kwargs)
+
+    def _expanded(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """As far as the database answers: what was done was done, so it is shown with its ids at least."""
+        try:
+            return expand(shown, self.paths, self.caller)
+        except (OperationalError, ServiceUnavailable):
+            return shown
 
 
 class Charges(PaymentView):

@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ("fee_minor", models.BigIntegerField(null=True)),
                 ("balance_transaction", models.CharField(max_length=40, null=True)),
                 ("processor", models.CharField(max_length=40)),
-                ("processor_id", models.CharField(blank=True, db_default="", default="", max_length=100)),
+                ("processor_id", models.TextField(blank=True, db_default="", default="")),
                 (
                     "authorization_code",
                     models.CharField(blank=True, db_default="", default="", max_length=40),
@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, db_default="", default="", max_length=40)),
                 ("metadata", models.JSONField(db_default={}, default=dict)),
                 ("balance_transaction", models.CharField(max_length=40, null=True)),
-                ("processor_id", models.CharField(blank=True, db_default="", default="", max_length=100)),
+                ("processor_id", models.TextField(blank=True, db_default="", default="")),
                 ("failure_reason", models.CharField(blank=True, db_default="", default="", max_length=60)),
                 (
                     "charge",
@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                 ("processor", models.CharField(max_length=40)),
                 ("deadline_at", models.DateTimeField()),
                 ("next_attempt_at", models.DateTimeField(null=True)),
-                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("attempts", models.PositiveIntegerField(db_default=0, default=0)),
                 ("claim_id", models.BigIntegerField(null=True)),
                 ("request_id", models.CharField(blank=True, db_default="", default="", max_length=40)),
                 ("idempotency_key", models.CharField(blank=True, db_default="", default="", max_length=255)),

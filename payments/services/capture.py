@@ -15,9 +15,10 @@ from payments.attempts import Actor, Attempt
 from payments.errors import CaptureInProgress, CaptureRefused, ChargeAlreadyCaptured
 from payments.models import Charge, Operation
 from payments.queries import charges
+from payments.routing import check_configured
 from payments.services.ask import ask_processor
 from payments.services.finish import finish_operation, timeline
-from payments.services.resume import repeat
+from payments.services.resume import repeat_taken
 from payments.services.start import Claimed, hold, lease_seconds, open_operation
 
 
@@ -31,9 +32,7 @@ def capture_charge(*, caller: Caller, charge: str, amount_minor: int | None, key
     try:
         attempt = _start(caller, charge, amount_minor, key, actor)
     except KeyTaken:
-        if answer := repeat(key, actor):
-            return answer
-        raise
+        return repeat_taken(key, actor)
     outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     return finish_operation(attempt.operation.pk, outcome, actor)
 
@@ -46,6 +45,7 @@ def _start(caller: Caller, public_id: str, amount_minor: int | None, key: Key, a
     charge = own.filter(public_id=public_id).first()
     if charge is None:
         raise ResourceMissing("charge", public_id, in_path=True)
+    check_configured(charge.processor)
     amount_minor = _amount(charge, amount_minor)
     attempt = open_operation(
         Operation.Kind.CAPTURE, charge, amount_minor, Claimed(claim_id, reference, key, actor)

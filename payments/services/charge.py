@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from core.errors import InvalidRequest, ResourceMissing
+from core.errors import InvalidRequest, ResourceMissing, ServiceUnavailable
 from core.faults import fault_point
 from core.money import CURRENCIES, THREE_DECIMALS, display
 from idempotency.errors import KeyTaken
@@ -13,11 +13,11 @@ from idempotency.keys import Answer, Key
 from merchants.auth import Caller
 from payments import routing
 from payments.attempts import Actor, Attempt
-from payments.errors import AmountOutOfRange, TokenAlreadyUsed
+from payments.errors import AmountOutOfRange, CardDataRefused, TokenAlreadyUsed
 from payments.models import Charge, Operation, PaymentIntent
 from payments.services.ask import ask_processor
 from payments.services.finish import finish_charge
-from payments.services.resume import repeat
+from payments.services.resume import repeat, repeat_taken
 from payments.services.start import charge_kind, start_charge
 from processors.vault import TokenDetails
 
@@ -52,23 +52,20 @@ def create_charge(*, caller: Caller, asked: NewCharge, key: Key) -> Answer:
     actor = Actor(caller.key_name, key.request_id)
     _check_amount(asked.amount_minor, asked.currency)
     processor = routing.choose(livemode=caller.livemode)
-    card = _card(caller, asked.source)
-    if card is None or card.used:
-        # A repeated request finds its token used by the first one: that is no error of its own.
+    try:
+        card = _usable_card(caller, asked.source)
+    except (ResourceMissing, TokenAlreadyUsed, ServiceUnavailable):
+        # A repeated request finds its token used by the first one, or the vault away: its answer is kept already.
         if answer := repeat(key, actor):
             return answer
-        if card is None:
-            raise ResourceMissing("token", asked.source, param="source")
-        raise TokenAlreadyUsed(asked.source)
+        raise
     attempt = new_attempt(caller, asked, card, processor)
     timeout_seconds = settings.PROCESSOR_TIMEOUT_SECONDS
     before_phase_1_commits()
     try:
         start_charge(attempt, key, timeout_seconds=timeout_seconds)
     except KeyTaken:
-        if answer := repeat(key, actor):
-            return answer
-        raise
+        return repeat_taken(key, actor)
     after_phase_1()
     outcome = ask_processor(attempt, timeout_seconds=timeout_seconds)
     after_processor()
@@ -100,8 +97,15 @@ def _check_amount(amount_minor: int, currency: str) -> None:
         )
 
 
-def _card(caller: Caller, source: str) -> TokenDetails | None:
-    return routing.vault().token(source, caller.merchant_public_id, caller.livemode)
+def _usable_card(caller: Caller, source: str) -> TokenDetails:
+    if source.isdigit():
+        raise CardDataRefused("source")
+    card = routing.vault().token(source, caller.merchant_public_id, caller.livemode)
+    if card is None:
+        raise ResourceMissing("token", source, param="source")
+    if card.used:
+        raise TokenAlreadyUsed(source)
+    return card
 
 
 def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails, processor: str) -> Attempt:

@@ -42,11 +42,18 @@ class Conclusion:
     events: list[EventDraft] = field(default_factory=list)
 
 
-def conclude(attempt: Attempt, outcome: Outcome, *, now: datetime, refunded_minor: int = 0) -> Conclusion:
+def conclude(
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    refunded_minor: int = 0,
+    sale_available_on: datetime | None = None,
+) -> Conclusion:
     """Moves the attempt's rows to where the outcome takes them and says what must be written besides.
 
-    `refunded_minor` is what the charge's other refunds took, for its snapshot. The outcome must be final:
-    Unknown is for `doubt`.
+    For refunds: `refunded_minor` is what the charge's others took, `sale_available_on` the day of the money that
+    goes back. The outcome must be final: Unknown is for `doubt`.
     """
     operation = attempt.operation
     operation.next_attempt_at = None
@@ -75,7 +82,7 @@ def conclude(attempt: Attempt, outcome: Outcome, *, now: datetime, refunded_mino
             operation.abandon()
             return _capture_refused(attempt, "unknown")
         case Operation.Kind.REFUND, Approved():
-            return _refunded(attempt, outcome, now, refunded_minor)
+            return _refunded(attempt, outcome, refunded_minor, max(now, sale_available_on or now))
         case Operation.Kind.REFUND, Declined():
             operation.decline()
             return _refund_failed(attempt, outcome.decline_code)
@@ -211,7 +218,7 @@ def _failed(
     )
 
 
-def _refunded(attempt: Attempt, outcome: Approved, now: datetime, refunded_minor: int) -> Conclusion:
+def _refunded(attempt: Attempt, outcome: Approved, refunded_minor: int, available_on: datetime) -> Conclusion:
     operation, charge, refund = attempt.operation, attempt.charge, attempt.refund
     assert refund is not None
     operation.succeed()
@@ -220,8 +227,8 @@ def _refunded(attempt: Attempt, outcome: Approved, now: datetime, refunded_minor
     balance = _balance(
         attempt, BalanceTransaction.Type.REFUND, refund.public_id, -refund.amount_minor, fee_minor=0
     )
-    # A refund counts from the day of its sale: never later than the money it takes back.
-    balance.available_on = max(now, charge.created_at + timedelta(days=attempt.settlement_days))
+    # Not before the sale that it takes back: the merchant never owes what has not become available.
+    balance.available_on = available_on
     refund.balance_transaction = balance.public_id
     shown = serializers.refund(refund)
     snapshot = serializers.charge(charge, refunded_minor=refunded_minor + refund.amount_minor)

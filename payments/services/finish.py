@@ -14,7 +14,8 @@ from ledger.models import LedgerTransaction
 from ledger.services import post, reverse
 from payments.attempts import Actor, Attempt
 from payments.models import Operation, TimelineEntry
-from payments.queries import refunded_minor
+from payments.outcomes import cleaned
+from payments.queries import available_on, refunded_minor
 from payments.services.conclude import Conclusion, EventDraft, conclude, is_final, pending_answer
 from payments.services.load import attempt_of, lock_attempt
 from payments.services.start import jsonb, ledger_columns
@@ -31,6 +32,7 @@ after_phase_2 = fault_point("charge.after_phase_2")
 def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     """Ends a charge that this process has just started, in one round trip. Where somebody else ended it first,
     their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to."""
+    outcome = cleaned(outcome)
     if not is_final(attempt, outcome):
         return finish_operation(attempt.operation.pk, outcome, actor)
     conclusion = conclude(attempt, outcome, now=datetime.now(UTC))
@@ -46,7 +48,7 @@ def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
 def finish_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
     """Ends the operation if it is open and the outcome is final; notes an unknown outcome; in any case says what
     the client is to be told. Once, however often and by however many it is called."""
-    answer = _finish(operation_id, outcome, actor)
+    answer = _finish(operation_id, cleaned(outcome), actor)
     kick()
     return answer
 
@@ -60,7 +62,11 @@ def _finish(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
     if not is_final(attempt, outcome):
         return _doubt(attempt, outcome, actor)
     conclusion = conclude(
-        attempt, outcome, now=datetime.now(UTC), refunded_minor=refunded_minor(attempt.charge)
+        attempt,
+        outcome,
+        now=datetime.now(UTC),
+        refunded_minor=refunded_minor(attempt.charge),
+        sale_available_on=available_on(attempt.charge),
     )
     _write(attempt, conclusion, actor)
     before_phase_2_commits()

@@ -18,10 +18,11 @@ from payments.attempts import Actor, Attempt
 from payments.errors import ChargeAlreadyRefunded, RefundExceedsCharge, RefundRefused
 from payments.models import Charge, Operation, Refund
 from payments.queries import charges, taken_minor
+from payments.routing import check_configured
 from payments.services.ask import ask_processor
 from payments.services.conclude import EventDraft
 from payments.services.finish import finish_operation, record, timeline
-from payments.services.resume import repeat
+from payments.services.resume import repeat_taken
 from payments.services.start import Claimed, hold, lease_seconds, open_operation
 
 before_phase_1_commits = fault_point("refund.before_phase_1_commits")
@@ -47,9 +48,7 @@ def create_refund(*, caller: Caller, asked: NewRefund, key: Key) -> Answer:
     try:
         attempt = _start(caller, asked, key, actor)
     except KeyTaken:
-        if answer := repeat(key, actor):
-            return answer
-        raise
+        return repeat_taken(key, actor)
     after_phase_1()
     outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     after_processor()
@@ -62,6 +61,7 @@ def _start(caller: Caller, asked: NewRefund, key: Key, actor: Actor) -> Attempt:
     claim_id = take(key, lease_seconds=lease_seconds(), operation=reference)
     # Locked first, summed after: the sum's own snapshot must be later than the wait for the lock.
     charge = _charge(caller, asked)
+    check_configured(charge.processor)
     amount_minor = _amount(charge, asked)
     refund = Refund.objects.create(
         merchant_id=caller.merchant_id,

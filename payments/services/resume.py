@@ -2,6 +2,8 @@
 for the sweeper that looks after operations nobody asks about."""
 
 import logging
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
@@ -23,8 +25,10 @@ from payments.services.timing import LEASE_GRACE_SECONDS, LOOK_TIMEOUT_SECONDS, 
 CLAIM_DUE = load_statement("claim_due.sql")
 # A sweep looks after this many at a time, side by side: most of its time is waiting for processors.
 SWEEP_BATCH = 16
+SWEEP_SECONDS = 20.0
 
 log = logging.getLogger("tollgate.payments")
+_sweeping = threading.Lock()
 before_resume = fault_point("operation.before_resume")
 
 
@@ -43,10 +47,31 @@ def repeat(key: Key, actor: Actor) -> Answer | None:
     return resume_operation(settled.operation, actor)
 
 
+def repeat_taken(key: Key, actor: Actor) -> Answer:
+    """The same for a key that phase 1 found taken. KeyInUse in the rare moment that it was forgotten since."""
+    if answer := repeat(key, actor):
+        return answer
+    raise KeyInUse(key.text)
+
+
 def sweep_operations() -> int:
-    """Looks after every operation that is due, once; how many. Two sweepers never take the same one."""
+    """Looks after every operation that is due, once; how many. Two sweepers never take the same one.
+
+    One sweep at a time in a process, and not for ever: a bank that is silent holds sweepers up, and the other
+    threads of a worker have webhooks to send.
+    """
+    if not _sweeping.acquire(blocking=False):
+        return 0
+    try:
+        return _sweep_due(until=time.monotonic() + SWEEP_SECONDS)
+    finally:
+        _sweeping.release()
+
+
+def _sweep_due(*, until: float) -> int:
     swept = 0
-    while due := run_statement(CLAIM_DUE, {"limit": SWEEP_BATCH, "delays": list(NEXT_LOOKS_SECONDS)}):
+    batch = {"limit": SWEEP_BATCH, "delays": list(NEXT_LOOKS_SECONDS)}
+    while time.monotonic() < until and (due := run_statement(CLAIM_DUE, batch)):
         with ThreadPoolExecutor(SWEEP_BATCH, thread_name_prefix="sweep") as pool:
             list(pool.map(_sweep, [row.public_id for row in due]))
         swept += len(due)

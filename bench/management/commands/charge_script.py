@@ -52,10 +52,11 @@ class Command(BaseCommand):
         made = create_merchant("The reference")
         start, finish = _columns(made.keys["sk_test"])
         variables: dict[str, str] = {}
-        script = (
-            f"{START}{_translated(CHARGE_START, start, "start", variables)}\n\\gset\n"
-            f"{_translated(CHARGE_FINISH, finish, "finish", variables)};\n"
+        phases = (
+            _translated("start", CHARGE_START, start, variables),
+            _translated("finish", CHARGE_FINISH, finish, variables),
         )
+        script = START + "\n\\gset\n".join(phases) + ";\n"
         self.stdout.write(
             json.dumps({"merchant": made.merchant.public_id, "script": script, "variables": variables})
         )
@@ -65,7 +66,11 @@ def _columns(secret_key: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What both statements get for one charge, without writing it."""
     caller = caller_of(f"Bearer {secret_key}")
     asked = NewCharge(
-        amount_minor=10_000, currency="usd", source="tok_visa", description="Order 12345", metadata={"order": "12345"}
+        amount_minor=10_000,
+        currency="usd",
+        source="tok_visa",
+        description="Order 12345",
+        metadata={"order": "12345"},
     )
     card = routing.vault().token(asked.source, caller.merchant_public_id, caller.livemode)
     assert card is not None
@@ -81,7 +86,7 @@ def _columns(secret_key: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return start, finish_columns(attempt, conclusion, Actor(caller.key_name, key.request_id))
 
 
-def _translated(statement: str, columns: Mapping[str, Any], phase: str, variables: dict[str, str]) -> str:
+def _translated(phase: str, statement: str, columns: Mapping[str, Any], variables: dict[str, str]) -> str:
     """The statement with pgbench's variables in place of psycopg's; their values go to `variables`."""
 
     def variable(found: re.Match[str]) -> str:
