@@ -21,6 +21,8 @@ from core.errors import DatabaseUnavailable
 # Deadlocks and serialization failures vanish within a try or two; five is a limit, not a hope.
 MAX_TRIES = 5
 FIRST_PAUSE_SECONDS = 0.01
+# Uses of a statement after which psycopg would prepare it by itself.
+ONLY_WHEN_ASKED = 2**31
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +50,9 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
     for attempt in range(MAX_TRIES):
         try:
             with _connection() as raw:
-                # Django's own cursors bind on the client's side; these statements are worth preparing.
+                # Django's own cursors bind on the client's side, and it has psycopg ignore `prepare` as well. Parsing
+                # and planning these anew each time would take as long as running them.
+                raw.prepare_threshold = ONLY_WHEN_ASKED
                 cursor = psycopg.Cursor(raw, row_factory=namedtuple_row)
                 return cursor.execute(sql, bound, prepare=True).fetchall()
         except PoolTimeout as error:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -50,14 +51,14 @@ POSTGRES_SETTINGS = {
 }
 
 
-class EmbeddedServer:
+class EmbeddedServer(ABC):
     """What the two have in common: `start`, `stop`, and use as a context manager."""
 
     child: Child
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, output: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self, *, output: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]: ...
 
     def stop(self) -> None:
         if self.process is not None:

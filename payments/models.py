@@ -1,15 +1,13 @@
 """Payments, their attempts, and every call we make for them. States move forward only, here and in the
 database; each move leaves a timeline row in the same transaction (migration 0002)."""
 
-import functools
 from typing import Any
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django_fsm import FSMField, transition
 
-from core.ids import new_id
+from payments.fields import by_day, once, prefixed, text
 
 
 class Owned(models.Model):
@@ -31,24 +29,6 @@ class Owned(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
-
-
-def prefixed(prefix: str) -> "models.CharField[str, str]":
-    return models.CharField(max_length=40, default=functools.partial(new_id, prefix), editable=False)
-
-
-def once(name: str) -> models.UniqueConstraint:
-    """Public ids do not repeat. A constraint, since `unique=True` would bring a second index for LIKE."""
-    return models.UniqueConstraint(fields=["public_id"], name=name)
-
-
-def by_day(name: str) -> BrinIndex:
-    """For the console's days. Rows come in the order of time, so a summary per block is all it takes."""
-    return BrinIndex(fields=["created_at"], autosummarize=True, name=name)
-
-
-def text(length: int = 200) -> "models.CharField[str, str]":
-    return models.CharField(max_length=length, default="", db_default="", blank=True)
 
 
 class PaymentIntent(Owned):
