@@ -85,7 +85,8 @@ def test_other_calls_go_on_with_their_bodies(gateway: Process, merchant: Merchan
 
 
 def test_bodies_are_bounded_and_measured(gateway: Process, merchant: Merchant) -> None:
-    url, caller = f"{gateway.url}/v1/tokens", {"Test-Caller": f"{merchant.id} 0"}
+    # A server that refuses a body unread ends the connection; nobody may send on it again.
+    url, caller = f"{gateway.url}/v1/tokens", {"Test-Caller": f"{merchant.id} 0", "Connection": "close"}
     assert send("POST", url, b"x" * 65_537, caller).status == 413
     chunked = send("POST", url, b"1\r\nx\r\n0\r\n\r\n", caller | {"Transfer-Encoding": "chunked"})
     assert (chunked.status, chunked.error["type"]) == (411, "invalid_request_error")
