@@ -17,6 +17,8 @@ MOST_WORKERS = 4
 # Made when they are needed: a slow bank holds a thread per charge in flight, and no database connection.
 WEB_THREADS = 512
 VAULT_THREADS = 256
+# Granian counts idle kept-alive connections too: a bound of the threads' number would shut new clients out.
+MOST_CONNECTIONS = 8192
 # Sixteen deliveries or polls at a time; what only helps several workers to know each other is off.
 WORKER_OPTIONS = "--pool threads --concurrency 16 --without-gossip --without-mingle --without-heartbeat"
 # Nobody is cut off from what it still needs to finish. Databases follow when all of these are gone.
@@ -202,7 +204,7 @@ def wsgi_server(application: str, port: int, *, workers: int, threads: int) -> t
     """Processes with many threads each; every thread may wait for a processor at the same time."""
     options = (
         f"--interface wsgi --host {HOST} --port {port} --workers {workers} --blocking-threads {threads} "
-        f"--backpressure {threads} --backlog 4096 --http 1 --no-ws --log-level warning "
+        f"--backpressure {MOST_CONNECTIONS} --backlog 4096 --http 1 --no-ws --log-level warning "
         "--respawn-failed-workers --workers-kill-timeout 3"
     )
     return (sys.executable, "-m", "granian", application, *options.split())
