@@ -1,8 +1,6 @@
 """From an API key to who is calling. Answers are remembered for five seconds, so a charge costs no round
 trip for its key and a revoked key is refused within five seconds everywhere."""
 
-import base64
-import binascii
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +8,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from core.credentials import key_in
 from core.db import release_connection
 from core.errors import AuthenticationFailed
 from core.redaction import mask_key
@@ -67,20 +66,13 @@ def caller_of(authorization: str) -> Caller:
 
 
 def _key_text(authorization: str) -> str:
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            value = ""
-    elif scheme.lower() != "bearer":
-        value = ""
-    if not value.strip():
+    text = key_in(authorization)
+    if not text:
         raise AuthenticationFailed(
             "You did not provide an API key. Provide it in the Authorization header, using Bearer auth "
             "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY') or as the user name of Basic auth."
         )
-    return value.strip()
+    return text
 
 
 def _look_up(hashed: str) -> Caller | None:

@@ -1,7 +1,5 @@
 """Who is calling: a browser with a publishable key, or the gateway with a signed request."""
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -10,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from core.credentials import key_in
 from core.errors import AuthenticationFailed, InvalidRequest
 from core.redaction import mask_key
 from core.signing import HEADER, verify
@@ -108,18 +107,10 @@ def _publishable_key(request: HttpRequest) -> PublishableKey:
 
 
 def _key_text(authorization: str) -> str:
-    """A Bearer token, or the user name of Basic auth."""
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            value = ""
-    elif scheme.lower() != "bearer":
-        value = ""
-    if not value.strip():
+    text = key_in(authorization)
+    if not text:
         raise AuthenticationFailed(
             "You did not provide an API key. Provide your publishable key in the Authorization header, using "
             "Bearer auth."
         )
-    return value.strip()
+    return text
