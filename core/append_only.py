@@ -35,7 +35,7 @@ def forward_only(
     table: str, *, births: Iterable[str], moves: Iterable[tuple[str, str]], frozen: Iterable[str] = ()
 ) -> RunSQL:
     """Rows are born in one of `births`, change `state` only along `moves`, keep their `frozen` columns, and
-    stay: DELETE and TRUNCATE are refused."""
+    stay: DELETE and TRUNCATE are refused. Replaces what an earlier migration said of the table."""
     born = ", ".join(f"'{state}'" for state in births)
     pairs = ", ".join(f"('{old}', '{new}')" for old, new in moves)
     changed = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in frozen)
@@ -47,6 +47,11 @@ def forward_only(
     )
     return RunSQL(
         sql=f"""
+            DROP TRIGGER IF EXISTS frozen ON {table};
+            DROP TRIGGER IF EXISTS kept_whole ON {table};
+            DROP TRIGGER IF EXISTS kept ON {table};
+            DROP TRIGGER IF EXISTS state_forward ON {table};
+            DROP TRIGGER IF EXISTS state_birth ON {table};
             CREATE TRIGGER state_birth BEFORE INSERT ON {table} FOR EACH ROW
                 WHEN (NEW.state NOT IN ({born})) EXECUTE FUNCTION core_refuse_state();
             CREATE TRIGGER state_forward BEFORE UPDATE ON {table} FOR EACH ROW

@@ -1,16 +1,20 @@
-"""Every address of the gateway: the API under /v1, the console under /admin, and health."""
+"""Every address of the gateway: the API under /v1, the console under /admin, what processors and cardholders
+call, and health."""
 
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import views
+from payments.views import notifications, pages
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("health", views.health),
     path("admin/", admin.site.urls),
     path("v1/", include("payments.urls")),
+    path("notifications/<str:processor>", notifications.receive),
+    path("pay/return/<str:signed>", pages.came_back),
     path("v1/", include("webhooks.urls")),
 ]
 

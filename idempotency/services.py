@@ -106,6 +106,11 @@ def keep_answer(claim_id: int, answer: Answer) -> bool:
     )
 
 
+def hand_on(claim_id: int, *, operation: str) -> None:
+    """The claim waits for another operation from now on, inside the transaction that opened it."""
+    Claim.objects.filter(pk=claim_id, answered_at=None).update(operation=operation)
+
+
 def let_go(claim_id: int) -> None:
     """The owner stops waiting while the outcome is open: a retry may look for it at once."""
     Claim.objects.filter(pk=claim_id, answered_at=None).update(owner="")

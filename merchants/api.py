@@ -13,6 +13,15 @@ from merchants.auth import Caller
 P = TypeVar("P", bound=Params)
 
 
+class SecretKeyRequired(AuthenticationFailed):
+    code = "secret_key_required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This API call cannot be made with a publishable API key. Please use a secret API key."
+        )
+
+
 class MerchantView(APIView):
     """An endpoint under /v1. A secret key is needed unless the class says that a publishable one will do."""
 
@@ -27,10 +36,7 @@ class MerchantView(APIView):
             raise plain.refusal
         self.caller = plain.caller
         if not self.caller.secret and not self.publishable_allowed:
-            raise AuthenticationFailed(
-                "This API call cannot be made with a publishable API key. Please use a secret API key.",
-                code="secret_key_required",
-            )
+            raise SecretKeyRequired
 
     def read(self, request: Request, shape: type[P]) -> P:
         """The request's parameters (the body's, or a GET's query) as the endpoint's struct."""

@@ -36,6 +36,7 @@ class Caller:
     fee_basis_points: int
     fee_fixed_minor: int
     settlement_days: int
+    order_metadata_key: str = ""
 
     @property
     def secret(self) -> bool:
@@ -109,4 +110,5 @@ def _caller(merchant: Merchant, *, livemode: bool, kind: str, key_id: int, key_n
         fee_basis_points=merchant.fee_basis_points,
         fee_fixed_minor=merchant.fee_fixed_minor,
         settlement_days=merchant.settlement_days,
+        order_metadata_key=merchant.order_metadata_key,
     )

@@ -19,6 +19,8 @@ class Merchant(models.Model):
     fee_fixed_minor = models.PositiveIntegerField(default=30)
     # Days until a captured charge counts as available.
     settlement_days = models.PositiveSmallIntegerField(default=2)
+    # The metadata key under which this merchant's payments name their order; empty where there is none.
+    order_metadata_key = models.CharField(max_length=40, default="", db_default="", blank=True)
 
     class Meta:
         constraints = [

@@ -18,6 +18,9 @@ class Attempt:
     fee_fixed_minor: int
     settlement_days: int
     refund: Refund | None = None
+    # Why the operation goes to its processor, and who would be asked next if that one turned it away undone.
+    routing_reason: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def money(self) -> Money:

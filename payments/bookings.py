@@ -54,3 +54,11 @@ def refund_confirmed(refund: Money) -> list[Line]:
         debit(chart.processor_refunds_unconfirmed(refund.processor), refund.currency, refund.amount_minor),
         credit(chart.processor_clearing(refund.processor), refund.currency, refund.amount_minor),
     ]
+
+
+def refund_returned(refund: Money) -> list[Line]:
+    """The cardholder's bank sent it back: the processor owes it to us again, and we to the merchant."""
+    return [
+        debit(chart.processor_clearing(refund.processor), refund.currency, refund.amount_minor),
+        credit(chart.merchant_pending(refund.merchant), refund.currency, refund.amount_minor),
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from core.errors import InvalidRequest, TollgateError
 from core.money import display
+from payments.models import PaymentIntent
 
 # What a cardholder may be told, by decline code; anything else reads as the first line.
 DECLINE_MESSAGES = {
@@ -13,9 +14,23 @@ DECLINE_MESSAGES = {
     "incorrect_cvc": "Your card's security code is incorrect.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
+    "authentication_failed": "We are unable to authenticate your payment method. "
+    "Please choose a different payment method and try again.",
+    "payment_intent_authentication_failure": "The cardholder did not prove who they are in time. "
+    "Please choose a different payment method and try again.",
+}
+# Why an intent in this state can't be had for more, where the state alone does not tell.
+REASONS = {
+    PaymentIntent.State.PROCESSING: "The processor's word on it is awaited.",
 }
 # Declines whose code is a word of its own; all others are `card_declined` with a decline code.
-OWN_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error"})
+OWN_CODES = {
+    "expired_card": "expired_card",
+    "incorrect_cvc": "incorrect_cvc",
+    "processing_error": "processing_error",
+    "authentication_required": "authentication_required",
+    "authentication_failed": "payment_intent_authentication_failure",
+}
 PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
 
 
@@ -25,7 +40,7 @@ def decline_message(decline_code: str) -> str:
 
 def failure_code(decline_code: str) -> str:
     """The `code` for a decline: `card_declined`, or the few that have a name of their own."""
-    return decline_code if decline_code in OWN_CODES else "card_declined"
+    return OWN_CODES.get(decline_code, "card_declined")
 
 
 class CardDeclined(TollgateError):
@@ -60,8 +75,42 @@ class CardDataRefused(InvalidRequest):
 class TokenAlreadyUsed(InvalidRequest):
     code = "token_already_used"
 
-    def __init__(self, token: str) -> None:
-        super().__init__(f"You cannot use a token more than once: {token}.", param="source")
+    def __init__(self, token: str, *, param: str = "source") -> None:
+        super().__init__(f"You cannot use a token more than once: {token}.", param=param)
+
+
+class UnexpectedState(InvalidRequest):
+    """The intent is not where what was asked of it is possible."""
+
+    code = "payment_intent_unexpected_state"
+
+
+def unexpected_state(
+    intent: PaymentIntent, done: str, why: str = "", *, shown: dict[str, Any] | None = None
+) -> UnexpectedState:
+    """`done` is what can't be: "captured", "confirmed", "canceled", "updated"."""
+    reason = why or REASONS.get(intent.state, "")
+    error = UnexpectedState(
+        f"This PaymentIntent ({intent.public_id}) could not be {done} because it has a status of {intent.state}."
+        + (f" {reason}" if reason else "")
+    )
+    if shown:
+        error.details["payment_intent"] = shown
+    return error
+
+
+class OrderTaken(InvalidRequest):
+    """Another payment of the same order was made, or is under way."""
+
+    code = "order_already_paid"
+    retry = False
+
+    def __init__(self, order: str, intent: str) -> None:
+        super().__init__(
+            f"Order '{order}' has a payment already: {intent} is paid, or its outcome is awaited.",
+            param="order_reference",
+            payment_intent_id=intent,
+        )
 
 
 class NoProcessor(InvalidRequest):
@@ -92,8 +141,8 @@ class ChargeAlreadyCaptured(CaptureRefused):
         super().__init__(f"Charge {charge} has already been captured.")
 
 
-class CaptureInProgress(TollgateError):
-    """Another capture of the charge awaits its outcome."""
+class CallInProgress(TollgateError):
+    """Another capture, void or completion of the charge awaits its outcome."""
 
     status = 409
     type = "invalid_request_error"
@@ -101,7 +150,9 @@ class CaptureInProgress(TollgateError):
     retry = True
 
     def __init__(self, charge: str) -> None:
-        super().__init__(f"Another capture of {charge} awaits the processor's word. Try again in a moment.")
+        super().__init__(
+            f"Another capture or cancellation of {charge} awaits the processor's word. Try again in a moment."
+        )
 
 
 class RefundRefused(InvalidRequest):

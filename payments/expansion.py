@@ -87,7 +87,7 @@ def _refund(caller: Caller, public_id: str) -> dict[str, Any]:
 
 def _payment_intent(caller: Caller, public_id: str) -> dict[str, Any]:
     row = queries.payment_intent(caller, public_id)
-    return serializers.payment_intent(row, latest_charge=row.charges.order_by("-pk").first())
+    return serializers.payment_intent(row, latest_charge=queries.latest_charge(row))
 
 
 def _balance_transaction(caller: Caller, public_id: str) -> dict[str, Any]:

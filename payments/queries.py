@@ -35,12 +35,48 @@ def refund(caller: Caller, public_id: str) -> Refund:
     return found
 
 
-def payment_intent(caller: Caller, public_id: str) -> PaymentIntent:
-    own = PaymentIntent.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+def lock_charge(caller: Caller, public_id: str, *, param: str = "id", in_path: bool = False) -> Charge:
+    """The same, locked inside the caller's transaction."""
+    own = charges(caller).select_for_update(no_key=True, of=("self",))
     found = own.filter(public_id=public_id).first()
     if found is None:
-        raise ResourceMissing("payment_intent", public_id, param="intent", in_path=True)
+        raise ResourceMissing("charge", public_id, param=param, in_path=in_path)
     return found
+
+
+def payment_intents(caller: Caller) -> QuerySet[PaymentIntent]:
+    return PaymentIntent.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+
+
+def payment_intent(caller: Caller, public_id: str, *, in_path: bool = True) -> PaymentIntent:
+    found = payment_intents(caller).filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("payment_intent", public_id, param="intent", in_path=in_path)
+    return found
+
+
+def latest_charge(intent: PaymentIntent) -> Charge | None:
+    """The last attempt. Money that came after an attempt's end is no attempt."""
+    return intent.charges.filter(late_of=None).order_by("-pk").first()
+
+
+def latest_charges(intents: Iterable[int]) -> dict[int, Charge]:
+    """The same for many intents at once, by the intents' primary keys."""
+    attempts = Charge.objects.filter(payment_intent_id__in=list(intents), late_of=None)
+    rows = attempts.order_by("payment_intent_id", "-pk").distinct("payment_intent_id")
+    return {row.payment_intent_id: row for row in rows}
+
+
+def lock_charge_of_intent(caller: Caller, public_id: str) -> tuple[Charge | None, PaymentIntent]:
+    """An intent's last attempt, locked inside the caller's transaction before the intent itself."""
+    intent = payment_intent(caller, public_id)
+    charge = latest_charge(intent)
+    if charge is not None:
+        charge = Charge.objects.select_for_update(no_key=True).get(pk=charge.pk)
+    intent = PaymentIntent.objects.select_for_update(no_key=True).get(pk=intent.pk)
+    if charge is not None:
+        charge.payment_intent = intent
+    return charge, intent
 
 
 def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
@@ -65,7 +101,7 @@ def available_on(charge: Charge) -> datetime | None:
 def refunded_by_charge(charges: Iterable[int]) -> dict[int, int]:
     """The same for many charges at once, by primary key; charges without refunds are left out."""
     rows = (
-        Refund.objects.filter(charge_id__in=list(charges), state=Refund.State.SUCCEEDED)
+        Refund.objects.filter(charge_id__in=list(charges), state=Refund.State.SUCCEEDED, voids=False)
         .values_list("charge_id")
         .annotate(total=Sum("amount_minor"))
     )
@@ -74,5 +110,9 @@ def refunded_by_charge(charges: Iterable[int]) -> dict[int, int]:
 
 def taken_minor(charge: Charge) -> int:
     """What refunds have taken or may still take: open ones count until they fail."""
-    total = charge.refunds.exclude(state=Refund.State.FAILED).aggregate(total=Sum("amount_minor"))["total"]
+    total = (
+        charge.refunds.filter(voids=False)
+        .exclude(state=Refund.State.FAILED)
+        .aggregate(total=Sum("amount_minor"))["total"]
+    )
     return int(total or 0)

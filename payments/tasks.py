@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from payments.services.look_after import look_after_charges
+from payments.services.notifications import apply_notifications
 from payments.services.publishable_keys import push_publishable_keys
 from payments.services.resume import sweep_operations
 
@@ -14,3 +16,13 @@ def sweep_operations_task() -> int:
 @shared_task(name="payments.push_publishable_keys")
 def push_publishable_keys_task() -> int:
     return push_publishable_keys()
+
+
+@shared_task(name="payments.look_after_charges")
+def look_after_charges_task() -> int:
+    return look_after_charges()
+
+
+@shared_task(name="payments.apply_notifications")
+def apply_notifications_task() -> int:
+    return apply_notifications()

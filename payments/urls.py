@@ -1,15 +1,23 @@
-"""Charges, refunds and tokens under /v1."""
+"""Payments under /v1."""
 
 from django.urls import path
 
-from payments import views
+from payments.views import cards, charges, intents, refunds
 
 urlpatterns = [
-    path("charges", views.Charges.as_view()),
-    path("charges/<str:public_id>", views.ChargeDetail.as_view()),
-    path("charges/<str:public_id>/capture", views.ChargeCapture.as_view()),
-    path("charges/<str:public_id>/refunds", views.ChargeRefunds.as_view()),
-    path("tokens/<str:public_id>", views.TokenDetail.as_view()),
-    path("refunds", views.Refunds.as_view()),
-    path("refunds/<str:public_id>", views.RefundDetail.as_view()),
+    path("charges", charges.Charges.as_view()),
+    path("charges/search", charges.ChargeSearch.as_view()),
+    path("charges/<str:public_id>", charges.ChargeDetail.as_view()),
+    path("charges/<str:public_id>/capture", charges.ChargeCapture.as_view()),
+    path("charges/<str:public_id>/refunds", charges.ChargeRefunds.as_view()),
+    path("payment_intents", intents.PaymentIntents.as_view()),
+    path("payment_intents/search", intents.PaymentIntentSearch.as_view()),
+    path("payment_intents/<str:public_id>", intents.PaymentIntentDetail.as_view()),
+    path("payment_intents/<str:public_id>/confirm", intents.PaymentIntentConfirm.as_view()),
+    path("payment_intents/<str:public_id>/capture", intents.PaymentIntentCapture.as_view()),
+    path("payment_intents/<str:public_id>/cancel", intents.PaymentIntentCancel.as_view()),
+    path("payment_methods/<str:public_id>", cards.PaymentMethodDetail.as_view()),
+    path("refunds", refunds.Refunds.as_view()),
+    path("refunds/<str:public_id>", refunds.RefundDetail.as_view()),
+    path("tokens/<str:public_id>", cards.TokenDetail.as_view()),
 ]

@@ -7,9 +7,14 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """`reference` is the processor's idempotency key: the same reference never charges twice."""
+    """`reference` is the processor's idempotency key: the same reference never charges twice.
+
+    `payment` is what the token is spent on: every attempt of one payment may use it, nothing else may.
+    `return_url` is where the cardholder's browser comes back after a challenge.
+    """
 
     reference: str
+    payment: str
     amount_minor: int
     currency: str
     capture: bool
@@ -17,26 +22,34 @@ class AuthorizationRequest:
     merchant: str
     livemode: bool
     descriptor: str
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureRequest:
+class FollowUp:
+    """What is asked of `processor_id`, an authorization, under a `reference` of its own."""
+
+    reference: str
+    processor_id: str
+    amount_minor: int
+    currency: str
+
+
+class CompletionRequest(FollowUp):
+    """Goes on with `processor_id` after the cardholder's challenge: the money is taken or held now, unless the
+    processor has done so by itself already."""
+
+
+class CaptureRequest(FollowUp):
     """Takes part or all of what `processor_id` holds; the rest is released."""
 
-    reference: str
-    processor_id: str
-    amount_minor: int
-    currency: str
+
+class VoidRequest(FollowUp):
+    """Sets free what `processor_id` holds, or ends its challenge; nothing of it can be captured afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefundRequest:
+class RefundRequest(FollowUp):
     """Gives back part or all of what `processor_id` took."""
-
-    reference: str
-    processor_id: str
-    amount_minor: int
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +83,17 @@ class ActionRequired:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """The processor took it in and has not decided. Its notification, or a lookup, will tell."""
+
+    processor_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotSent:
-    """Provably never left us: nothing can have been done. `code` says what of ours was wrong, if anything."""
+    """Provably not done: this sending never left us, or the processor says that it turned it away undone, for
+    a technical reason. Another processor may be asked. `code` says what of ours was wrong, if anything."""
 
     reason: str
     code: str = ""
@@ -96,17 +118,55 @@ class NotFound:
     """The processor does not know our reference: no answer yet, the request may still be on its way."""
 
 
-Outcome = Approved | Declined | ActionRequired | NotSent | Unknown | Tombstoned
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It was done, and was undone later by the bank: a refund that came back. `reason` in Stripe's words."""
+
+    processor_id: str
+    reason: str
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown | Tombstoned | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a processor can do. `currencies` is None where it takes all of ours."""
+
+    currencies: frozenset[str] | None = None
+    partial_capture: bool = True
+    three_d_secure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A processor's word that something became of our `reference`; what, is looked up."""
+
+    id: str
+    reference: str
+    kind: str
+
+
+class NotificationRefused(Exception):
+    """Not signed by the processor, too old, or not to be understood. The message says which."""
 
 
 class Processor(Protocol):
     """Calls return an Outcome and raise only for bugs of ours. Every call has a total timeout."""
 
     name: str
+    capabilities: Capabilities
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome: ...
 
+    def complete(self, request: CompletionRequest, *, timeout_seconds: float) -> Outcome:
+        """ActionRequired while the challenge is still open; Declined where it was failed."""
+        ...
+
     def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome: ...
+
+    def void(self, request: VoidRequest, *, timeout_seconds: float) -> Outcome: ...
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome: ...
 
@@ -116,4 +176,8 @@ class Processor(Protocol):
 
     def void_by_reference(self, reference: str, *, timeout_seconds: float) -> Outcome:
         """Tombstoned when the reference will never be done (or was undone); Unknown when that is not certain."""
+        ...
+
+    def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
+        """Checks signature and age (`now` in Unix seconds); NotificationRefused. Header names in lower case."""
         ...

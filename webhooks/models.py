@@ -5,6 +5,7 @@ import functools
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from core.ids import new_id, random_text
 
@@ -175,3 +176,34 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number}"
+
+
+class Notification(models.Model):
+    """A processor's word that something became of our `reference`: kept once, applied later. `next_attempt_at` is
+    null once that is done, or given up."""
+
+    processor = models.TextField()
+    notification_id = models.TextField()
+    reference = models.TextField()
+    kind = models.TextField()
+    body = models.TextField()
+    received_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhooks_notification"
+        constraints = [
+            models.UniqueConstraint(fields=["processor", "notification_id"], name="notification_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(next_attempt_at__isnull=False),
+                name="notifications_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.processor} {self.notification_id}"

@@ -1,5 +1,5 @@
-"""Payments in the console: to look at, and to refund. Django finds the pages by importing this package."""
+"""Payments in the console: to look at, to refund, and to route. Django finds the pages by importing this package."""
 
-from payments.admin import charges, records
+from payments.admin import charges, processors, records, routing
 
-__all__ = ["charges", "records"]
+__all__ = ["charges", "processors", "records", "routing"]

@@ -1,19 +1,29 @@
 """The calls to processors. Nothing is held while one runs: no transaction, no database connection."""
 
+from typing import TypeVar
+
 from core.db import release_connection
 from payments import routing
+from payments.addresses import return_address
 from payments.attempts import Attempt
 from payments.models import Operation
+from payments.services.breaker import note
 from payments.services.timing import LOOK_TIMEOUT_SECONDS, RESEND_CHARGE_SECONDS
 from processors.protocol import (
     AuthorizationRequest,
     CaptureRequest,
+    CompletionRequest,
+    FollowUp,
     NotFound,
     NotSent,
     Outcome,
+    Processor,
     RefundRequest,
     Unknown,
+    VoidRequest,
 )
+
+F = TypeVar("F", bound=FollowUp)
 
 # The vault's words for a card that no repetition will bring back.
 CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unreadable"})
@@ -21,46 +31,48 @@ CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unread
 
 def ask_processor(attempt: Attempt, *, timeout_seconds: float) -> Outcome:
     """Sends the operation, under its reference. May be repeated: the reference makes it happen once."""
-    operation, charge = attempt.operation, attempt.charge
-    processor = routing.processor(operation.processor)
+    processor = routing.processor(attempt.operation.processor)
     release_connection()
-    match operation.kind:
+    outcome = _send(processor, attempt, timeout_seconds)
+    note(processor.name, outcome)
+    return outcome
+
+
+def _send(processor: Processor, attempt: Attempt, timeout_seconds: float) -> Outcome:
+    match attempt.operation.kind:
         case Operation.Kind.SALE | Operation.Kind.AUTHORIZE:
-            return processor.authorize(
-                AuthorizationRequest(
-                    reference=operation.public_id,
-                    amount_minor=operation.amount_minor,
-                    currency=operation.currency,
-                    capture=operation.kind == Operation.Kind.SALE,
-                    token=charge.source,
-                    merchant=attempt.merchant,
-                    livemode=charge.livemode,
-                    descriptor=charge.statement_descriptor,
-                ),
-                timeout_seconds=timeout_seconds,
-            )
+            return processor.authorize(_authorization(attempt), timeout_seconds=timeout_seconds)
+        case Operation.Kind.COMPLETE:
+            return processor.complete(_follow_up(CompletionRequest, attempt), timeout_seconds=timeout_seconds)
         case Operation.Kind.CAPTURE:
-            return processor.capture(
-                CaptureRequest(
-                    reference=operation.public_id,
-                    processor_id=charge.processor_id,
-                    amount_minor=operation.amount_minor,
-                    currency=operation.currency,
-                ),
-                timeout_seconds=timeout_seconds,
-            )
+            return processor.capture(_follow_up(CaptureRequest, attempt), timeout_seconds=timeout_seconds)
+        case Operation.Kind.VOID:
+            return processor.void(_follow_up(VoidRequest, attempt), timeout_seconds=timeout_seconds)
         case Operation.Kind.REFUND:
-            return processor.refund(
-                RefundRequest(
-                    reference=operation.public_id,
-                    processor_id=charge.processor_id,
-                    amount_minor=operation.amount_minor,
-                    currency=operation.currency,
-                ),
-                timeout_seconds=timeout_seconds,
-            )
-        case _:
-            raise ValueError(f"no such kind of operation: {operation.kind}")
+            return processor.refund(_follow_up(RefundRequest, attempt), timeout_seconds=timeout_seconds)
+        case other:
+            raise ValueError(f"no such kind of operation: {other}")
+
+
+def _follow_up(kind: type[F], attempt: Attempt) -> F:
+    operation = attempt.operation
+    return kind(operation.public_id, attempt.charge.processor_id, operation.amount_minor, operation.currency)
+
+
+def _authorization(attempt: Attempt) -> AuthorizationRequest:
+    operation, charge = attempt.operation, attempt.charge
+    return AuthorizationRequest(
+        reference=operation.public_id,
+        payment=attempt.intent.public_id,
+        amount_minor=operation.amount_minor,
+        currency=operation.currency,
+        capture=operation.kind == Operation.Kind.SALE,
+        token=charge.source,
+        merchant=attempt.merchant,
+        livemode=charge.livemode,
+        descriptor=charge.statement_descriptor,
+        return_url="" if attempt.intent.implicit else return_address(attempt.intent.public_id),
+    )
 
 
 def discover(attempt: Attempt, *, age_seconds: float, timeout_seconds: float) -> Outcome:

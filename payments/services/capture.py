@@ -1,25 +1,28 @@
-"""Takes the money that an authorization holds: all of it or part, once."""
+"""Takes the money that an authorization holds: all of it or part, once; the rest is set free."""
+
+from collections.abc import Callable
 
 from django.conf import settings
+from django.utils import timezone
 
 from core.db import in_transaction
-from core.errors import InvalidRequest, ResourceMissing
-from core.ids import new_id
 from core.money import display
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
-from idempotency.services import take
 from merchants.auth import Caller
 from payments import bookings
+from payments.amounts import check_positive
 from payments.attempts import Actor, Attempt
-from payments.errors import CaptureInProgress, CaptureRefused, ChargeAlreadyCaptured
+from payments.conclusions.drafts import shown_intent
+from payments.errors import CallInProgress, CaptureRefused, ChargeAlreadyCaptured, unexpected_state
 from payments.models import Charge, Operation
-from payments.queries import charges
+from payments.queries import lock_charge, lock_charge_of_intent
 from payments.routing import check_configured
 from payments.services.ask import ask_processor
-from payments.services.finish import finish_operation, timeline
+from payments.services.finish import finish_operation
+from payments.services.records import timeline
 from payments.services.resume import repeat_taken
-from payments.services.start import Claimed, hold, lease_seconds, open_operation
+from payments.services.start import Errand, hold, open_operation
 
 
 def capture_charge(*, caller: Caller, charge: str, amount_minor: int | None, key: Key) -> Answer:
@@ -28,34 +31,56 @@ def capture_charge(*, caller: Caller, charge: str, amount_minor: int | None, key
     CaptureRefused and its leaves before anything is written; afterwards the charge is shown as it is until the
     processor's word is known.
     """
+
+    def find() -> Charge:
+        return lock_charge(caller, charge, in_path=True)
+
+    return _capture(caller, find, amount_minor, key, Operation.Shows.CHARGE, param="amount")
+
+
+def capture_intent(*, caller: Caller, intent: str, amount_minor: int | None, key: Key) -> Answer:
+    """The same for the charge that an intent holds. UnexpectedState where it holds none."""
+
+    def find() -> Charge:
+        charge, owner = lock_charge_of_intent(caller, intent)
+        if charge is None or charge.state != Charge.State.AUTHORIZED:
+            raise unexpected_state(owner, "captured", shown=shown_intent(owner, charge))
+        return charge
+
+    return _capture(caller, find, amount_minor, key, Operation.Shows.INTENT, param="amount_to_capture")
+
+
+def _capture(
+    caller: Caller,
+    find: Callable[[], Charge],
+    amount_minor: int | None,
+    key: Key,
+    shows: str,
+    *,
+    param: str,
+) -> Answer:
     actor = Actor(caller.key_name, key.request_id)
+
+    @in_transaction
+    def start() -> Attempt:
+        errand = Errand(actor, key).claimed()
+        charge = find()
+        check_configured(charge.processor)
+        taken_minor = _amount(charge, amount_minor, param)
+        attempt = open_operation(Operation.Kind.CAPTURE, charge, taken_minor, errand, shows=shows)
+        hold(attempt, "sale_started", bookings.sale_started(attempt.money))
+        timeline(attempt, "capture.started", actor)
+        return attempt
+
     try:
-        attempt = _start(caller, charge, amount_minor, key, actor)
+        attempt = start()
     except KeyTaken:
         return repeat_taken(key, actor)
     outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     return finish_operation(attempt.operation.pk, outcome, actor)
 
 
-@in_transaction
-def _start(caller: Caller, public_id: str, amount_minor: int | None, key: Key, actor: Actor) -> Attempt:
-    reference = new_id("op")
-    claim_id = take(key, lease_seconds=lease_seconds(), operation=reference)
-    own = charges(caller).select_for_update(no_key=True, of=("self",))
-    charge = own.filter(public_id=public_id).first()
-    if charge is None:
-        raise ResourceMissing("charge", public_id, in_path=True)
-    check_configured(charge.processor)
-    amount_minor = _amount(charge, amount_minor)
-    attempt = open_operation(
-        Operation.Kind.CAPTURE, charge, amount_minor, Claimed(claim_id, reference, key, actor)
-    )
-    hold(attempt, "sale_started", bookings.sale_started(attempt.money))
-    timeline(attempt, "capture.started", actor)
-    return attempt
-
-
-def _amount(charge: Charge, asked_minor: int | None) -> int:
+def _amount(charge: Charge, asked_minor: int | None, param: str) -> int:
     """What will be captured, in minor units."""
     if charge.state == Charge.State.CAPTURED:
         raise ChargeAlreadyCaptured(charge.public_id)
@@ -63,20 +88,21 @@ def _amount(charge: Charge, asked_minor: int | None) -> int:
         raise CaptureRefused(
             f"Charge {charge.public_id} is {charge.state}: only an authorized charge can be captured."
         )
+    if charge.capture_before is not None and charge.capture_before <= timezone.now():
+        raise CaptureRefused(
+            f"Charge {charge.public_id} could be captured until {charge.capture_before:%Y-%m-%d %H:%M} UTC; "
+            "its authorization has expired.",
+            code="charge_expired_for_capture",
+        )
     if charge.operations.filter(state__in=Operation.OPEN).exists():
-        raise CaptureInProgress(charge.public_id)
+        raise CallInProgress(charge.public_id)
     if asked_minor is None:
         return charge.amount_minor
-    if asked_minor <= 0:
-        raise InvalidRequest(
-            f"This value must be greater than or equal to 1 (got {asked_minor}).",
-            param="amount",
-            code="parameter_invalid_integer",
-        )
+    check_positive(asked_minor, param=param)
     if asked_minor > charge.amount_minor:
         raise CaptureRefused(
             f"{display(asked_minor, charge.currency)} is more than the "
             f"{display(charge.amount_minor, charge.currency)} that charge {charge.public_id} holds.",
-            param="amount",
+            param=param,
         )
     return asked_minor

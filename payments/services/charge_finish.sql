@@ -11,12 +11,13 @@ WITH operation AS (
     SET state = %(charge_state)s, captured_minor = %(captured_minor)s, fee_minor = %(fee_minor)s,
         balance_transaction = %(balance_transaction)s, processor_id = %(processor_id)s,
         authorization_code = %(authorization_code)s, network_transaction_id = %(network_transaction_id)s,
-        card_checks = %(card_checks)s::jsonb, failure_code = %(failure_code)s,
+        card_checks = %(card_checks)s::jsonb, capture_before = %(capture_before)s,
+        next_look_at = %(next_look_at)s, failure_code = %(failure_code)s,
         decline_code = %(decline_code)s, failure_message = %(failure_message)s
     FROM operation
     WHERE payments_charge.id = %(charge_id)s
 ), intent AS (
-    UPDATE payments_paymentintent SET state = %(intent_state)s
+    UPDATE payments_paymentintent SET state = %(intent_state)s, order_held = %(order_held)s
     FROM operation
     WHERE payments_paymentintent.id = %(intent_id)s
 ), header AS (

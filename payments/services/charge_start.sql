@@ -9,9 +9,10 @@ WITH claim AS (
     RETURNING id
 ), intent AS (
     INSERT INTO payments_paymentintent
-        (public_id, merchant_id, livemode, state, amount_minor, currency, description, metadata)
+        (public_id, merchant_id, livemode, state, amount_minor, currency, implicit, capture_method,
+         order_reference, order_held, description, metadata)
     SELECT %(intent)s, %(merchant_id)s, %(livemode)s, %(intent_state)s, %(amount_minor)s, %(currency)s,
-           %(description)s, %(metadata)s::jsonb
+           true, %(capture_method)s, %(order_reference)s, %(order_held)s, %(description)s, %(metadata)s::jsonb
     FROM claim
     RETURNING id
 ), charge AS (
@@ -49,10 +50,10 @@ WITH claim AS (
     FROM header, unnest(%(line_accounts)s::bigint[], %(line_amounts)s::bigint[]) AS line (account, amount)
 ), timeline AS (
     INSERT INTO payments_timelineentry
-        (payment_intent_id, merchant_id, livemode, kind, actor, request_id, charge_id, operation_id,
+        (payment_intent_id, merchant_id, livemode, kind, actor, reason, request_id, charge_id, operation_id,
          intent_state, charge_state, operation_state)
-    SELECT intent.id, %(merchant_id)s, %(livemode)s, 'charge.started', %(actor)s, %(request_id)s, charge.id,
-           operation.id, %(intent_state)s, %(charge_state)s, %(operation_state)s
+    SELECT intent.id, %(merchant_id)s, %(livemode)s, 'charge.started', %(actor)s, %(routing_reason)s,
+           %(request_id)s, charge.id, operation.id, %(intent_state)s, %(charge_state)s, %(operation_state)s
     FROM intent, charge, operation
 )
 SELECT claim.id AS claim_id, intent.id AS intent_id, charge.id AS charge_id, charge.created_at,

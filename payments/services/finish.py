@@ -1,5 +1,6 @@
 """Phase 2: the one place where an operation ends, whoever learned of its outcome: the request itself, a retry,
-the sweeper. Ends each operation once; whoever comes later changes nothing and gets the same answer."""
+the sweeper, a notification. Ends each operation once; whoever comes later changes nothing and gets the same
+answer."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,15 +14,17 @@ from idempotency.services import keep_answer, let_go
 from ledger.models import LedgerTransaction
 from ledger.services import post, reverse
 from payments.attempts import Actor, Attempt
-from payments.models import Operation, TimelineEntry
+from payments.conclusions import conclude, is_final
+from payments.conclusions.drafts import Conclusion, intent_events, pending_answer
+from payments.models import Operation
 from payments.outcomes import cleaned
 from payments.queries import available_on, refunded_minor
-from payments.services.conclude import Conclusion, EventDraft, conclude, is_final, pending_answer
 from payments.services.load import attempt_of, lock_attempt
+from payments.services.records import record, timeline
 from payments.services.start import jsonb, ledger_columns
-from processors.protocol import NotSent, Outcome, Unknown
+from payments.services.timing import LOOKS_BEFORE_A_PERSON
+from processors.protocol import Outcome
 from webhooks.kick import kick
-from webhooks.services import record_event
 
 CHARGE_FINISH = load_statement("charge_finish.sql")
 
@@ -31,9 +34,10 @@ after_phase_2 = fault_point("charge.after_phase_2")
 
 def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     """Ends a charge that this process has just started, in one round trip. Where somebody else ended it first,
-    their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to."""
+    their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to; an intent
+    with events of its own takes that way."""
     outcome = cleaned(outcome)
-    if not is_final(attempt, outcome):
+    if not attempt.intent.implicit or not is_final(attempt, outcome):
         return finish_operation(attempt.operation.pk, outcome, actor)
     conclusion = conclude(attempt, outcome, now=datetime.now(UTC))
     operation_id = attempt.operation.pk
@@ -48,13 +52,15 @@ def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
 def finish_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
     """Ends the operation if it is open and the outcome is final; notes an unknown outcome; in any case says what
     the client is to be told. Once, however often and by however many it is called."""
-    answer = _finish(operation_id, cleaned(outcome), actor)
+    answer = end_operation(operation_id, outcome, actor)
     kick()
     return answer
 
 
 @in_transaction
-def _finish(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+def end_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+    """The same, inside the caller's transaction if there is one."""
+    outcome = cleaned(outcome)
     attempt = lock_attempt(operation_id)
     operation = attempt.operation
     if not operation.is_open:
@@ -74,29 +80,37 @@ def _finish(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
 
 
 def _doubt(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
-    """The outcome stays open: the sweeper owns it from here, and a retry of the client may ask at once."""
+    """The outcome stays open: the sweeper owns it from here, and a retry of the client may ask at once. After a
+    day of that a person is asked for; the sweeper goes on all the same."""
     operation = attempt.operation
     if operation.state == Operation.State.PROCESSING:
         operation.doubt()
         operation.save(update_fields=["state"])
-    reason = outcome.reason if isinstance(outcome, Unknown | NotSent) else f"not what we asked for: {outcome}"
+        if operation.takes_money_of_card:
+            for draft in intent_events(attempt, "processing"):
+                record(attempt, draft)
+    reason = getattr(outcome, "reason", f"not what we asked for: {outcome}")
     timeline(attempt, "outcome.unknown", actor, reason=reason)
+    if operation.attempts >= LOOKS_BEFORE_A_PERSON and operation.escalated_at is None:
+        operation.escalated_at = datetime.now(UTC)
+        operation.save(update_fields=["escalated_at"])
+        timeline(
+            attempt, "outcome.escalated", actor, reason="The processor does not tell: a person must ask it."
+        )
     if operation.claim_id is not None:
         let_go(operation.claim_id)
     return pending_answer(attempt)
 
 
 def _write(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> None:
-    operation, charge = attempt.operation, attempt.charge
+    operation = attempt.operation
     operation.save(update_fields=["state", "next_attempt_at", "finished_at", "answer"])
+    if operation.kind != Operation.Kind.REFUND:
+        attempt.charge.save()
+        attempt.intent.save()
     if attempt.refund is not None:
-        attempt.refund.save(update_fields=["state", "processor_id", "balance_transaction", "failure_reason"])
-    else:
-        charge.save()
-        attempt.intent.save(update_fields=["state"])
-    _book(attempt, conclusion)
-    if conclusion.balance is not None:
-        conclusion.balance.save(force_insert=True)
+        attempt.refund.save()
+    book(attempt, conclusion)
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     for draft in conclusion.events:
         record(attempt, draft)
@@ -104,52 +118,22 @@ def _write(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> None:
         keep_answer(operation.claim_id, conclusion.answer)
 
 
-def _book(attempt: Attempt, conclusion: Conclusion) -> None:
+def book(attempt: Attempt, conclusion: Conclusion, *, reference: str = "") -> None:
+    """The conclusion's booking and the merchant's view of it; nothing where no money was in doubt."""
+    reference = reference or attempt.finish_reference
     if conclusion.reverses_start:
         started = LedgerTransaction.objects.get(reference=attempt.start_reference)
-        reverse(started, reference=attempt.finish_reference, kind=conclusion.booking_kind)
-        return
-    post(
-        reference=attempt.finish_reference,
-        kind=conclusion.booking_kind,
-        lines=conclusion.booking,
-        livemode=attempt.charge.livemode,
-        merchant_id=attempt.charge.merchant_id,
-    )
-
-
-def timeline(attempt: Attempt, kind: str, actor: Actor, *, reason: str = "") -> None:
-    """One timeline row with every state that the attempt's rows hold now."""
-    TimelineEntry.objects.create(
-        payment_intent=attempt.intent,
-        merchant_id=attempt.charge.merchant_id,
-        livemode=attempt.charge.livemode,
-        kind=kind,
-        actor=actor.name,
-        reason=reason[:500],
-        request_id=actor.request_id,
-        charge=attempt.charge,
-        refund=attempt.refund,
-        operation=attempt.operation,
-        intent_state=attempt.intent.state,
-        charge_state=attempt.charge.state,
-        refund_state=attempt.refund.state if attempt.refund else "",
-        operation_state=attempt.operation.state,
-    )
-
-
-def record(attempt: Attempt, draft: EventDraft) -> None:
-    """Records an event of the attempt, inside the transaction of the change it tells of."""
-    record_event(
-        merchant_id=attempt.charge.merchant_id,
-        livemode=attempt.charge.livemode,
-        type=draft.type,
-        object_id=draft.object_id,
-        data=draft.data,
-        previous_attributes=draft.previous_attributes,
-        request_id=attempt.operation.request_id,
-        idempotency_key=attempt.operation.idempotency_key,
-    )
+        reverse(started, reference=reference, kind=conclusion.booking_kind)
+    elif conclusion.booking:
+        post(
+            reference=reference,
+            kind=conclusion.booking_kind,
+            lines=conclusion.booking,
+            livemode=attempt.charge.livemode,
+            merchant_id=attempt.charge.merchant_id,
+        )
+    if conclusion.balance is not None:
+        conclusion.balance.save(force_insert=True)
 
 
 def kept_answer(operation: Operation) -> Answer:
@@ -184,11 +168,14 @@ def finish_columns(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> di
         "authorization_code": charge.authorization_code,
         "network_transaction_id": charge.network_transaction_id,
         "card_checks": jsonb(charge.card_checks),
+        "capture_before": charge.capture_before,
+        "next_look_at": charge.next_look_at,
         "failure_code": charge.failure_code,
         "decline_code": charge.decline_code,
         "failure_message": charge.failure_message,
         "intent_id": intent.pk,
         "intent_state": intent.state,
+        "order_held": intent.order_held,
         "start_reference": attempt.start_reference,
         "finish_reference": attempt.finish_reference,
         "booking_kind": conclusion.booking_kind,

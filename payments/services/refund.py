@@ -1,4 +1,5 @@
-"""Gives a cardholder money back: bounded by what was captured, however many ask at once."""
+"""Gives a cardholder money back: bounded by what was captured, however many ask at once. What is only held is
+set free instead."""
 
 from dataclasses import dataclass, field
 
@@ -8,22 +9,23 @@ from django.utils import timezone
 from core.db import in_transaction
 from core.errors import InvalidRequest, ResourceMissing
 from core.faults import fault_point
-from core.ids import new_id
+from core.money import display
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
-from idempotency.services import take
 from merchants.auth import Caller
 from payments import bookings, serializers
+from payments.amounts import check_positive
 from payments.attempts import Actor, Attempt
-from payments.errors import ChargeAlreadyRefunded, RefundExceedsCharge, RefundRefused
+from payments.conclusions.drafts import EventDraft
+from payments.errors import CallInProgress, ChargeAlreadyRefunded, RefundExceedsCharge, RefundRefused
 from payments.models import Charge, Operation, Refund
-from payments.queries import charges, taken_minor
+from payments.queries import latest_charge, lock_charge, payment_intents, taken_minor
 from payments.routing import check_configured
 from payments.services.ask import ask_processor
-from payments.services.conclude import EventDraft
-from payments.services.finish import finish_operation, record, timeline
+from payments.services.finish import finish_operation
+from payments.services.records import record, timeline
 from payments.services.resume import repeat_taken
-from payments.services.start import Claimed, hold, lease_seconds, open_operation
+from payments.services.start import Errand, hold, open_operation
 
 before_phase_1_commits = fault_point("refund.before_phase_1_commits")
 after_phase_1 = fault_point("refund.after_phase_1")
@@ -57,40 +59,93 @@ def create_refund(*, caller: Caller, asked: NewRefund, key: Key) -> Answer:
 
 @in_transaction
 def _start(caller: Caller, asked: NewRefund, key: Key, actor: Actor) -> Attempt:
-    reference = new_id("op")
-    claim_id = take(key, lease_seconds=lease_seconds(), operation=reference)
+    errand = Errand(actor, key).claimed()
     # Locked first, summed after: the sum's own snapshot must be later than the wait for the lock.
     charge = _charge(caller, asked)
     check_configured(charge.processor)
-    amount_minor = _amount(charge, asked)
-    refund = Refund.objects.create(
-        merchant_id=caller.merchant_id,
-        livemode=caller.livemode,
-        charge=charge,
-        payment_intent=charge.payment_intent,
-        amount_minor=amount_minor,
-        currency=charge.currency,
-        created_at=timezone.now(),
-        reason=asked.reason,
-        metadata=asked.metadata,
-    )
-    attempt = open_operation(
-        Operation.Kind.REFUND, charge, amount_minor, Claimed(claim_id, reference, key, actor), refund=refund
-    )
-    hold(attempt, "refund_started", bookings.refund_started(attempt.money))
+    is_held = charge.state == Charge.State.AUTHORIZED
+    attempt = _void(charge, asked, errand) if is_held else _refund(charge, asked, errand)
     timeline(attempt, "refund.started", actor, reason=asked.reason)
+    refund = attempt.refund
+    assert refund is not None
     record(attempt, EventDraft("refund.created", refund.public_id, serializers.refund(refund)))
     before_phase_1_commits()
     return attempt
 
 
+def _refund(charge: Charge, asked: NewRefund, errand: Errand) -> Attempt:
+    return open_refund(
+        charge, _amount(charge, asked), errand, reason=asked.reason, metadata=dict(asked.metadata)
+    )
+
+
+def open_refund(
+    charge: Charge,
+    amount_minor: int,
+    errand: Errand,
+    *,
+    reason: str = "",
+    metadata: dict[str, str] | None = None,
+    at_once: bool = False,
+) -> Attempt:
+    """Phase 1 of a refund of captured money, inside the caller's transaction, under the charge's lock."""
+    refund = _row(charge, amount_minor, reason=reason, metadata=metadata or {})
+    attempt = open_operation(
+        Operation.Kind.REFUND,
+        charge,
+        amount_minor,
+        errand,
+        shows=Operation.Shows.REFUND,
+        refund=refund,
+        at_once=at_once,
+    )
+    hold(attempt, "refund_started", bookings.refund_started(attempt.money))
+    return attempt
+
+
+def _void(charge: Charge, asked: NewRefund, errand: Errand) -> Attempt:
+    """What is held but not taken is set free, whole: no money moves."""
+    if charge.operations.filter(state__in=Operation.OPEN).exists():
+        raise CallInProgress(charge.public_id)
+    if asked.amount_minor not in (None, charge.amount_minor):
+        raise RefundRefused(
+            f"Charge {charge.public_id} is not captured: its {display(charge.amount_minor, charge.currency)} can "
+            "only be released whole. Capture the part that you want to keep instead.",
+            param="amount",
+        )
+    refund = _row(charge, charge.amount_minor, reason=asked.reason, metadata=dict(asked.metadata), voids=True)
+    return open_operation(
+        Operation.Kind.VOID,
+        charge,
+        charge.amount_minor,
+        errand,
+        shows=Operation.Shows.REFUND,
+        cause=Operation.Cause.REFUNDED,
+        refund=refund,
+    )
+
+
+def _row(
+    charge: Charge, amount_minor: int, *, reason: str, metadata: dict[str, str], voids: bool = False
+) -> Refund:
+    return Refund.objects.create(
+        merchant_id=charge.merchant_id,
+        livemode=charge.livemode,
+        charge=charge,
+        payment_intent=charge.payment_intent,
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        created_at=timezone.now(),
+        voids=voids,
+        reason=reason,
+        metadata=metadata,
+    )
+
+
 def _charge(caller: Caller, asked: NewRefund) -> Charge:
     """The charge that is meant, locked."""
-    own = charges(caller).select_for_update(no_key=True, of=("self",))
     if asked.charge:
-        found = own.filter(public_id=asked.charge).first()
-        if found is None:
-            raise ResourceMissing("charge", asked.charge, param="charge")
+        found = lock_charge(caller, asked.charge, param="charge")
         if asked.payment_intent and found.payment_intent.public_id != asked.payment_intent:
             raise InvalidRequest(
                 f"Charge {asked.charge} does not belong to {asked.payment_intent}.", param="payment_intent"
@@ -98,10 +153,13 @@ def _charge(caller: Caller, asked: NewRefund) -> Charge:
         return found
     if not asked.payment_intent:
         raise InvalidRequest("One of the following params should be provided: charge or payment_intent.")
-    found = own.filter(payment_intent__public_id=asked.payment_intent).order_by("-pk").first()
-    if found is None:
+    own = payment_intents(caller).filter(public_id=asked.payment_intent).first()
+    if own is None:
         raise ResourceMissing("payment_intent", asked.payment_intent, param="payment_intent")
-    return found
+    latest = latest_charge(own)
+    if latest is None:
+        raise RefundRefused(f"{own.public_id} has no charge that could be refunded.", param="payment_intent")
+    return lock_charge(caller, latest.public_id, param="charge")
 
 
 def _amount(charge: Charge, asked: NewRefund) -> int:
@@ -116,12 +174,7 @@ def _amount(charge: Charge, asked: NewRefund) -> int:
         raise ChargeAlreadyRefunded(charge.public_id)
     if asked.amount_minor is None:
         return left_minor
-    if asked.amount_minor <= 0:
-        raise InvalidRequest(
-            f"This value must be greater than or equal to 1 (got {asked.amount_minor}).",
-            param="amount",
-            code="parameter_invalid_integer",
-        )
+    check_positive(asked.amount_minor)
     if asked.amount_minor > left_minor:
         raise RefundExceedsCharge(
             asked_minor=asked.amount_minor,

@@ -1,6 +1,7 @@
-"""Phase 1 of a charge: everything we are about to do, written in one round trip before a processor hears of it."""
+"""Phase 1: everything we are about to do, written before a processor hears of it."""
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,19 +10,28 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.db import load_statement, run_statement
+from core.ids import new_id
 from core.processes import me
 from idempotency.errors import KeyTaken
 from idempotency.keys import Key
+from idempotency.services import take
 from ledger.accounts import account_ids
 from ledger.lines import Line
 from ledger.services import post
 from payments import bookings
 from payments.attempts import Actor, Attempt
-from payments.models import Charge, Operation, Refund
+from payments.models import Charge, Operation, PaymentIntent, Refund
 from payments.services.load import assemble
 from payments.services.timing import FIRST_LOOK_SECONDS, LEASE_GRACE_SECONDS
+from processors.vault import TokenDetails
 
 CHARGE_START = load_statement("charge_start.sql")
+# What all charges of one card at one intent have in common.
+SHARED = (
+    "merchant_id livemode payment_intent_id amount_minor currency source payment_method card_brand card_last4 "
+    "card_exp_month card_exp_year card_fingerprint card_funding card_country billing_details description metadata "
+    "receipt_email statement_descriptor statement_descriptor_suffix"
+).split()
 
 
 def start_charge(attempt: Attempt, key: Key, *, timeout_seconds: float) -> None:
@@ -62,6 +72,10 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "charge_state": charge.state,
         "amount_minor": charge.amount_minor,
         "currency": charge.currency,
+        "capture_method": intent.capture_method,
+        "order_reference": intent.order_reference,
+        "order_held": intent.order_held,
+        "routing_reason": attempt.routing_reason,
         "processor": charge.processor,
         "source": charge.source,
         "payment_method": charge.payment_method,
@@ -86,23 +100,43 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """The claim that an operation works under: who asked, with which key, and the operation's own reference."""
+class Errand:
+    """On whose behalf an operation is opened: who asked, and under which key and claim, if any."""
 
-    claim_id: int
-    reference: str
-    key: Key
     actor: Actor
+    key: Key | None = None
+    key_text: str = ""
+    reference: str = field(default_factory=functools.partial(new_id, "op"))
+    claim_id: int | None = None
+
+    def claimed(self) -> "Errand":
+        """The same with the claim on its key taken, inside the caller's transaction. KeyTaken."""
+        if self.key is None:
+            return self
+        claim_id = take(self.key, lease_seconds=lease_seconds(), operation=self.reference)
+        return replace(self, claim_id=claim_id)
 
 
 def open_operation(
-    kind: str, charge: Charge, amount_minor: int, claimed: Claimed, *, refund: Refund | None = None
+    kind: str,
+    charge: Charge,
+    amount_minor: int,
+    errand: Errand,
+    *,
+    shows: str = Operation.Shows.CHARGE,
+    cause: str = "",
+    refund: Refund | None = None,
+    at_once: bool = False,
 ) -> Attempt:
-    """Phase 1 of what follows a charge, inside the caller's transaction, under the charge's lock."""
+    """Phase 1 of a call to a processor, inside the caller's transaction, under its charge's lock.
+
+    `at_once`: nobody is about to make the call, so the sweeper is to make it now.
+    """
     now = timezone.now()
-    timeout_seconds = settings.PROCESSOR_TIMEOUT_SECONDS
+    timeout_seconds = 0 if at_once else settings.PROCESSOR_TIMEOUT_SECONDS
+    first_look_seconds = 0 if at_once else timeout_seconds + FIRST_LOOK_SECONDS
     operation = Operation.objects.create(
-        public_id=claimed.reference,
+        public_id=errand.reference,
         merchant_id=charge.merchant_id,
         livemode=charge.livemode,
         kind=kind,
@@ -114,13 +148,48 @@ def open_operation(
         processor=charge.processor,
         created_at=now,
         deadline_at=now + timedelta(seconds=timeout_seconds),
-        next_attempt_at=now + timedelta(seconds=timeout_seconds + FIRST_LOOK_SECONDS),
-        claim_id=claimed.claim_id,
-        request_id=claimed.key.request_id,
-        idempotency_key=claimed.key.text,
-        actor=claimed.actor.name,
+        next_attempt_at=now + timedelta(seconds=first_look_seconds),
+        claim_id=errand.claim_id,
+        request_id=errand.actor.request_id,
+        idempotency_key=errand.key.text if errand.key else errand.key_text,
+        actor=errand.actor.name,
+        shows=shows,
+        cause=cause,
     )
     return assemble(operation, charge, charge.payment_intent, refund)
+
+
+def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str) -> Charge:
+    """The row of an attempt at an intent, with the intent's own card and words, that nobody has written yet."""
+    return Charge(
+        merchant_id=intent.merchant_id,
+        livemode=intent.livemode,
+        amount_minor=intent.amount_minor,
+        currency=intent.currency,
+        payment_intent=intent,
+        state=Charge.State.PROCESSING,
+        processor=processor,
+        source=intent.source,
+        payment_method=intent.payment_method,
+        card_brand=card.brand,
+        card_last4=card.last4,
+        card_exp_month=card.exp_month,
+        card_exp_year=card.exp_year,
+        card_fingerprint=card.fingerprint,
+        card_funding=card.funding,
+        card_country=card.country or "",
+        card_checks={"cvc": card.cvc_check} if card.cvc_check else {},
+        billing_details=card.billing_details,
+        description=intent.description,
+        metadata=intent.metadata,
+        receipt_email=intent.receipt_email,
+        statement_descriptor=intent.statement_descriptor,
+        statement_descriptor_suffix=intent.statement_descriptor_suffix,
+    )
+
+
+def charge_kind(intent: PaymentIntent) -> str:
+    return Operation.Kind.SALE if intent.takes_at_once else Operation.Kind.AUTHORIZE
 
 
 def hold(attempt: Attempt, kind: str, lines: list[Line]) -> None:
@@ -160,7 +229,3 @@ def ledger_columns(lines: list[Line], attempt: Attempt) -> tuple[list[int], list
 def jsonb(value: Any) -> str:
     """JSON as text, for a parameter that the statement casts."""
     return msgspec.json.encode(value).decode()
-
-
-def charge_kind(*, capture: bool) -> str:
-    return Operation.Kind.SALE if capture else Operation.Kind.AUTHORIZE

@@ -14,7 +14,7 @@ from django.test import Client
 from core.errors import ServiceUnavailable
 from merchants.auth import Caller
 from merchants.services import NewMerchant
-from payments import routing, views
+from payments import routing
 from payments.errors import ProcessorGone
 from payments.models import BalanceTransaction, Operation, Refund
 from payments.services import finish
@@ -22,6 +22,7 @@ from payments.services.capture import capture_charge
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
 from payments.services.resume import sweep_operations
+from payments.views import base
 from processors.protocol import Approved, Declined, Outcome, Unknown
 from processors.vault import VaultUnavailable
 from tests.conftest import Books
@@ -178,7 +179,7 @@ def test_a_database_that_fails_behind_the_view_is_no_500(
     client = Client(raise_request_exception=False)
     headers = {"Authorization": f"Bearer {shop.keys['sk_test']}", "Idempotency-Key": "k"}
     form = "application/x-www-form-urlencoded"
-    monkeypatch.setattr(views, "expand", down)
+    monkeypatch.setattr(base, "expand", down)
     body = "amount=1000&currency=usd&source=tok_visa&expand[]=balance_transaction"
     made = client.post("/v1/charges", body, content_type=form, headers=headers)
     assert (made.status_code, made.json()["balance_transaction"][:4]) == (200, "txn_")

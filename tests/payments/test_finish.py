@@ -12,7 +12,7 @@ from ledger.models import LedgerTransaction
 from merchants.auth import Caller
 from payments.attempts import Actor
 from payments.models import Charge, Operation
-from payments.services import charge as charge_service
+from payments.services import pursue
 from payments.services.charge import NewCharge, create_charge
 from payments.services.finish import finish_operation
 from payments.services.resume import resume_operation
@@ -100,7 +100,7 @@ def test_one_round_trip_writes_the_same_rows_as_the_readable_path(
         caller = caller_of(f"Bearer {shop.keys['sk_test']}")
         if readable:
             monkeypatch.setattr(
-                charge_service,
+                pursue,
                 "finish_charge",
                 lambda attempt, outcome, actor: finish_operation(attempt.operation.pk, outcome, actor),
             )

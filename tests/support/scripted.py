@@ -1,19 +1,25 @@
 """A processor that says what the test wrote down for it, in order; then yes to everything. It speaks the same
 protocol as the real adapters and, like a real bank, does each reference once."""
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.ids import new_id
 from processors.protocol import (
     Approved,
+    Capabilities,
     AuthorizationRequest,
     CaptureRequest,
+    CompletionRequest,
     NotFound,
+    Notification,
+    NotificationRefused,
     Outcome,
     RefundRequest,
     Tombstoned,
+    VoidRequest,
 )
 from processors.vault import TokenDetails
 
@@ -22,6 +28,7 @@ Line = Outcome | Callable[[], Outcome]
 
 class ScriptedBank:
     name = "sandbox"
+    capabilities = Capabilities()
 
     def __init__(self) -> None:
         self.script: list[Line] = []
@@ -30,6 +37,12 @@ class ScriptedBank:
         self._lock = threading.Lock()
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome:
+        return self._say(request.reference, request.amount_minor)
+
+    def complete(self, request: CompletionRequest, *, timeout_seconds: float) -> Outcome:
+        return self._say(request.reference, request.amount_minor)
+
+    def void(self, request: VoidRequest, *, timeout_seconds: float) -> Outcome:
         return self._say(request.reference, request.amount_minor)
 
     def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
@@ -45,6 +58,12 @@ class ScriptedBank:
 
     def void_by_reference(self, reference: str, *, timeout_seconds: float) -> Outcome:
         return self.done.setdefault(reference, Tombstoned())
+
+    def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
+        told = json.loads(body)
+        if headers.get("signature") != "scripted":
+            raise NotificationRefused("not signed")
+        return Notification(told["id"], told["reference"], told.get("kind", ""))
 
     def _say(self, reference: str, amount_minor: int) -> Outcome:
         with self._lock:

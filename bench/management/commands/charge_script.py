@@ -17,8 +17,8 @@ from merchants.auth import caller_of
 from merchants.services import create_merchant
 from payments import routing
 from payments.attempts import Actor
+from payments.conclusions import conclude
 from payments.services.charge import NewCharge, new_attempt
-from payments.services.conclude import conclude
 from payments.services.finish import CHARGE_FINISH, finish_columns
 from payments.services.start import CHARGE_START, start_columns
 from processors.protocol import Approved
@@ -74,7 +74,7 @@ def _columns(secret_key: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     )
     card = routing.vault().token(asked.source, caller.merchant_public_id, caller.livemode)
     assert card is not None
-    attempt = new_attempt(caller, asked, card, routing.choose(livemode=caller.livemode))
+    attempt = new_attempt(caller, asked, card)
     operation = attempt.operation
     key = Key(caller.merchant_id, caller.livemode, str(uuid.uuid4()), "f" * 64, new_id("req"))
     operation.idempotency_key, operation.request_id = key.text, key.request_id

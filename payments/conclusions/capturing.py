@@ -1,0 +1,83 @@
+"""The end of a capture, and of a sale, which captures at once."""
+
+from datetime import datetime, timedelta
+
+from ledger.lines import reversed_lines
+from payments import bookings
+from payments.attempts import Attempt
+from payments.conclusions.drafts import (
+    Conclusion,
+    balance_transaction,
+    charge_event,
+    done,
+    intent_events,
+    refused,
+)
+from payments.errors import CaptureRefused
+from payments.fees import fee
+from payments.models import BalanceTransaction
+from processors.protocol import Approved, Declined, Outcome, Tombstoned
+
+
+def conclude(attempt: Attempt, outcome: Outcome, now: datetime) -> Conclusion:
+    operation = attempt.operation
+    match outcome:
+        case Approved():
+            operation.succeed()
+            return captured(attempt, outcome.amount_minor, now, event="charge.captured")
+        case Declined(decline_code=decline_code):
+            operation.decline()
+            return _refused(attempt, decline_code)
+        case Tombstoned():
+            operation.abandon()
+            return _refused(attempt, "unknown")
+        case _:
+            raise ValueError(f"a capture can not end by {outcome!r}")
+
+
+def captured(attempt: Attempt, amount_minor: int, now: datetime, *, event: str) -> Conclusion:
+    """The money is taken, with the authorization or after it."""
+    charge = attempt.charge
+    charge.capture()
+    late = charge.late_of_id is not None
+    if not late:
+        attempt.intent.succeed()
+    charge.captured_minor = amount_minor
+    charge.next_look_at = None
+    # Money that came after its payment's end goes back whole: nobody is charged for it.
+    charge.fee_minor = (
+        0
+        if late
+        else fee(amount_minor, basis_points=attempt.fee_basis_points, fixed_minor=attempt.fee_fixed_minor)
+    )
+    balance = balance_transaction(
+        attempt,
+        BalanceTransaction.Type.CHARGE,
+        charge.public_id,
+        amount_minor,
+        fee_minor=charge.fee_minor,
+    )
+    balance.available_on = now + timedelta(days=attempt.settlement_days)
+    charge.balance_transaction = balance.public_id
+    return Conclusion(
+        kind="charge.captured",
+        reason="",
+        booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor),
+        booking_kind="sale_confirmed",
+        balance=balance,
+        answer=done(attempt),
+        events=[charge_event(attempt, event), *intent_events(attempt, "succeeded")],
+    )
+
+
+def _refused(attempt: Attempt, why: str) -> Conclusion:
+    """The processor will not capture; the authorization stays as it is."""
+    error = CaptureRefused(f"The processor refused to capture {attempt.charge.public_id} ({why}).")
+    return Conclusion(
+        kind="capture.declined",
+        reason=why,
+        booking=reversed_lines(bookings.sale_started(attempt.money)),
+        booking_kind="sale_reversed",
+        reverses_start=True,
+        answer=refused(attempt, error),
+    )

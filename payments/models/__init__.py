@@ -1,0 +1,23 @@
+"""Payments, their attempts, and every call we make for them. States move forward only, here and in the
+database; each move leaves a timeline row in the same transaction."""
+
+from payments.models.balance import BalanceTransaction
+from payments.models.charge import Charge
+from payments.models.intent import PaymentIntent
+from payments.models.operation import Operation
+from payments.models.owned import Owned
+from payments.models.refund import Refund
+from payments.models.routing import ProcessorHealth, RoutingRule
+from payments.models.timeline import TimelineEntry
+
+__all__ = [
+    "BalanceTransaction",
+    "Charge",
+    "Operation",
+    "Owned",
+    "PaymentIntent",
+    "ProcessorHealth",
+    "Refund",
+    "RoutingRule",
+    "TimelineEntry",
+]

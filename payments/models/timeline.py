@@ -1,0 +1,43 @@
+"""TimelineEntry."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+
+from payments.fields import text
+from payments.models.charge import Charge
+from payments.models.intent import PaymentIntent
+from payments.models.operation import Operation
+from payments.models.refund import Refund
+
+
+class TimelineEntry(models.Model):
+    """What happened to a payment at one moment, by whom and why, with every state that it led to. Append-only."""
+
+    payment_intent = models.ForeignKey(
+        PaymentIntent, on_delete=models.PROTECT, related_name="timeline", db_index=False
+    )
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    livemode = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=40)
+    actor = text(100)
+    reason = text(500)
+    request_id = text(40)
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, null=True, db_index=False)
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, db_index=False)
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True, db_index=False)
+    intent_state = text(24)
+    charge_state = text(16)
+    refund_state = text(16)
+    operation_state = text(16)
+    data: Any = models.JSONField(default=dict, db_default={})
+
+    class Meta:
+        indexes = [models.Index(fields=["payment_intent", "id"], name="timeline_of_intent")]
+
+    def __str__(self) -> str:
+        return self.kind

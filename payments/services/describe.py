@@ -1,0 +1,74 @@
+"""Changes what merchants wrote on charges and refunds. Words only: no state and no amount."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.db import in_transaction
+from core.errors import ResourceMissing
+from idempotency.keys import Answer, Key
+from idempotency.services import answer_once
+from merchants.auth import Caller
+from payments import queries, serializers
+from payments.attempts import Actor
+from payments.conclusions.drafts import EventDraft
+from payments.metadata import merged
+from payments.models import Charge, Refund
+from payments.services.records import record_of_intent, timeline_of_intent
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """New texts by column, and what is to be done with the metadata."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] | None = None
+    clear_metadata: bool = False
+
+
+def describe_charge(*, caller: Caller, charge: str, words: Words, key: Key | None) -> Answer:
+    """Once per key. ResourceMissing."""
+
+    def work() -> dict[str, Any]:
+        row = queries.lock_charge(caller, charge, in_path=True)
+        return _describe(caller, row, "charge", words, key)
+
+    return answer_once(key, in_transaction(work))
+
+
+def describe_refund(*, caller: Caller, refund: str, words: Words, key: Key | None) -> Answer:
+    """The same for a refund."""
+
+    def work() -> dict[str, Any]:
+        row = queries.refunds(caller).select_for_update(no_key=True, of=("self",)).filter(public_id=refund)
+        found = row.first()
+        if found is None:
+            raise ResourceMissing("refund", refund, in_path=True)
+        return _describe(caller, found, "refund", words, key)
+
+    return answer_once(key, in_transaction(work))
+
+
+def _describe(
+    caller: Caller, row: Charge | Refund, kind: str, words: Words, key: Key | None
+) -> dict[str, Any]:
+    before = _shown(row)
+    for name, value in words.texts.items():
+        setattr(row, name, value)
+    row.metadata = merged(row.metadata, words.metadata, clear=words.clear_metadata)
+    row.save(update_fields=[*words.texts, "metadata"])
+    after = _shown(row)
+    changed = {name: value for name, value in before.items() if after[name] != value}
+    if changed:
+        actor = Actor(caller.key_name, key.request_id if key else "")
+        told = f"{row.public_id}: {', '.join(sorted(changed))}"
+        timeline_of_intent(row.payment_intent, f"{kind}.described", actor, reason=told)
+        draft = EventDraft(f"{kind}.updated", row.public_id, after, changed)
+        record_of_intent(row.payment_intent, draft, actor, idempotency_key=key.text if key else "")
+    return after
+
+
+def _shown(row: Charge | Refund) -> dict[str, Any]:
+    if isinstance(row, Charge):
+        return serializers.charge(row, refunded_minor=queries.refunded_minor(row))
+    return serializers.refund(row)

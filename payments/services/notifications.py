@@ -1,0 +1,67 @@
+"""Processors' notifications: kept once by their id, then applied. Each is a hint to look our reference up, so it
+does no harm when it comes twice, late, or before its own news."""
+
+import logging
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.utils import timezone
+
+from core.db import load_statement, release_connection, run_statement
+from payments import routing
+from payments.attempts import Actor
+from payments.models import Operation
+from payments.services.learn import learn
+from webhooks.models import Notification
+
+CLAIM_NOTIFICATIONS = load_statement("claim_notifications.sql")
+BATCH = 50
+# The lease of whoever applies one, and the time to the next try where the processor did not tell.
+NEXT_SECONDS = (30, 120, 600, 3600)
+# After that the news is left to the sweeper and to whoever compares the books.
+MOST_TRIES = 24
+
+log = logging.getLogger("tollgate.payments")
+
+
+class UnknownProcessor(Exception):
+    """No processor of that name is set up."""
+
+
+def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: float) -> bool:
+    """Keeps a genuine notification; whether it is new. NotificationRefused, UnknownProcessor."""
+    if processor not in settings.PROCESSORS:
+        raise UnknownProcessor(processor)
+    told = routing.processor(processor).read_notification(body=body, headers=headers, now=now)
+    _, new = Notification.objects.get_or_create(
+        processor=processor,
+        notification_id=told.id[:100],
+        defaults={
+            "reference": told.reference[:64],
+            "kind": told.kind[:60],
+            "body": body.decode("utf-8", "replace").replace("\x00", ""),
+        },
+    )
+    return new
+
+
+def apply_notifications() -> int:
+    """Applies those that are due; how many. Two at once never take the same one."""
+    values = {"limit": BATCH, "delays": list(NEXT_SECONDS), "most_tries": MOST_TRIES}
+    due = run_statement(CLAIM_NOTIFICATIONS, values)
+    for row in due:
+        try:
+            _apply(row.id, row.processor, row.reference)
+        except Exception:
+            log.exception("notification %s could not be applied", row.id)
+        finally:
+            release_connection()
+    return len(due)
+
+
+def _apply(notification_id: int, processor: str, reference: str) -> None:
+    ours = Operation.objects.filter(public_id=reference, processor=processor).exists()
+    if ours and learn(reference, Actor(f"notification:{processor}")):
+        Notification.objects.filter(pk=notification_id).update(
+            applied_at=timezone.now(), next_attempt_at=None
+        )

@@ -1,0 +1,33 @@
+"""Gives up what a charge holds, or its open challenge: for a cancellation, an expiry, money that came late."""
+
+from django.conf import settings
+
+from idempotency.keys import Answer
+from payments.attempts import Actor, Attempt
+from payments.models import Charge, Operation
+from payments.services.ask import ask_processor
+from payments.services.finish import finish_operation
+from payments.services.records import timeline
+from payments.services.start import Errand, open_operation
+
+
+def start_void(
+    charge: Charge,
+    cause: str,
+    errand: Errand,
+    *,
+    shows: str = Operation.Shows.CHARGE,
+    at_once: bool = False,
+) -> Attempt:
+    """Phase 1 of a void, inside the caller's transaction, under the charge's lock."""
+    attempt = open_operation(
+        Operation.Kind.VOID, charge, charge.amount_minor, errand, shows=shows, cause=cause, at_once=at_once
+    )
+    timeline(attempt, "void.started", errand.actor, reason=cause)
+    return attempt
+
+
+def end_void(attempt: Attempt, actor: Actor) -> Answer:
+    """The call and phase 2."""
+    outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
+    return finish_operation(attempt.operation.pk, outcome, actor)
