@@ -4,7 +4,7 @@ ready before it. The gateway's processes never learn the vault's keys or databas
 import functools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ MOST_CONNECTIONS = 8192
 # Sixteen deliveries or polls at a time; what only helps several workers to know each other is off.
 WORKER_OPTIONS = "--pool threads --concurrency 16 --without-gossip --without-mingle --without-heartbeat"
 # Nobody is cut off from what it still needs to finish. Databases follow when all of these are gone.
-STOP_ORDER = (("web",), ("worker", "beat"), ("vault", "sandbox"))
+STOP_ORDER = (("web",), ("worker", "beat"), ("vault", "sandbox", "sandbox-two"))
 
 # What a person may set for the gateway beside the addresses below; the vault's own are VAULT_…
 GATEWAY_OPTIONS = [
@@ -33,6 +33,9 @@ GATEWAY_OPTIONS = [
     "LOG_LEVEL",
     "PROCESSOR_TIMEOUT_SECONDS",
     "STATIC_ROOT",
+    "STRIPE_PROCESSOR_KEY",
+    "STRIPE_PROCESSOR_URL",
+    "STRIPE_PROCESSOR_WEBHOOK_SECRET",
 ]
 VAULT_OPTIONS = ["FAULTS_DIR", "LOG_LEVEL", "VAULT_ALLOWED_HOSTS", "VAULT_DATABASE_POOL_SIZE"]
 
@@ -42,6 +45,8 @@ class Ports:
     web: int
     vault: int
     sandbox: int
+    # None: there is one bank only.
+    sandbox_two: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Secrets:
     gateway_key: str
     vault_key: str
     shared: str
+    notifications: str
     demo_secret_key: str
     demo_publishable_key: str
     console_password: str
@@ -90,6 +96,25 @@ class Plan:
         return self.options.get("SANDBOX_BANK_URL", f"http://{HOST}:{self.ports.sandbox}")
 
     @property
+    def second_bank_url(self) -> str:
+        """Empty where there is one bank only."""
+        port = self.ports.sandbox_two
+        return self.options.get("SANDBOX_TWO_BANK_URL", f"http://{HOST}:{port}" if port else "")
+
+    @property
+    def card_origins(self) -> str:
+        """Where cards may be sent: to the processors that the gateway is told of."""
+        urls = [self.bank_url, self.second_bank_url]
+        if "STRIPE_PROCESSOR_KEY" in self.options:
+            urls.append(self.options.get("STRIPE_PROCESSOR_URL", "https://api.stripe.com"))
+        return ",".join(filter(None, urls))
+
+    @property
+    def notify_secret(self) -> str:
+        """One for both banks: a notification only makes the gateway look, at the bank that it is addressed for."""
+        return self.options.get("SANDBOX_NOTIFY_SECRET", self.secrets.notifications)
+
+    @property
     def key_file(self) -> Path:
         return Path(self.options.get("VAULT_KEY_FILE", self.data_dir / "vault" / "keys.json"))
 
@@ -105,6 +130,8 @@ class Plan:
             "VAULT_URL": f"http://{HOST}:{self.ports.vault}",
             "VAULT_SHARED_SECRET": self.secrets.shared,
             "SANDBOX_BANK_URL": self.bank_url,
+            "SANDBOX_TWO_BANK_URL": self.second_bank_url,
+            "SANDBOX_NOTIFY_SECRET": self.notify_secret,
         }
 
     def vault_environment(self) -> dict[str, str]:
@@ -116,7 +143,7 @@ class Plan:
             "VAULT_KEY_FILE": str(self.key_file),
             "VAULT_SHARED_SECRET": self.secrets.shared,
             "VAULT_SECRET_KEY": self.secrets.vault_key,
-            "VAULT_FORWARD_ORIGINS": self.options.get("VAULT_FORWARD_ORIGINS", self.bank_url),
+            "VAULT_FORWARD_ORIGINS": self.options.get("VAULT_FORWARD_ORIGINS", self.card_origins),
         }
 
     def children(self) -> list[Child]:
@@ -150,15 +177,9 @@ class Plan:
         ]
 
     def _services(self) -> list[Child]:
-        bank = str(self.data_dir / "sandbox" / "bank.sqlite3")
+        banks = list(self._banks())
         return [
-            _service(
-                "sandbox",
-                "Opening the sandbox bank",
-                (sys.executable, "-m", "sandbox", "--port", str(self.ports.sandbox), "--data", bank),
-                {},
-                port=self.ports.sandbox,
-            ),
+            *banks,
             _service(
                 "vault",
                 "Starting the vault",
@@ -174,11 +195,31 @@ class Plan:
                 self.gateway_environment(),
                 port=self.ports.web,
                 # Last, so that whoever hears from it can charge a card.
-                after=("demo", "sandbox", "vault"),
+                after=("demo", "vault", *(bank.name for bank in banks)),
             ),
             self._celery("worker", WORKER_OPTIONS.split()),
             self._celery("beat", ["--schedule", str(self.data_dir / "beat" / "schedule")]),
         ]
+
+    def _banks(self) -> Iterator[Child]:
+        """The same program twice: as two banks that know nothing of each other."""
+        yield self._bank("sandbox", "Opening the sandbox bank", self.ports.sandbox, "bank.sqlite3")
+        if port := self.ports.sandbox_two:
+            yield self._bank("sandbox-two", "Opening the second sandbox bank", port, "bank-two.sqlite3")
+
+    def _bank(self, name: str, title: str, port: int, file: str) -> Child:
+        data = str(self.data_dir / "sandbox" / file)
+        # As the gateway's settings call it. To its own port, whatever stands before it and has the public name.
+        processor = name.replace("-", "_")
+        notify_url = f"http://{HOST}:{self.ports.web}/notifications/{processor}"
+        options = ("--port", str(port), "--data", data, "--notify-url", notify_url)
+        return _service(
+            name,
+            title,
+            (sys.executable, "-m", "sandbox", *options),
+            {"SANDBOX_NOTIFY_SECRET": self.notify_secret},
+            port=port,
+        )
 
     def _web_command(self) -> tuple[str, ...]:
         workers = int(self.options.get("WEB_WORKERS", min(os.cpu_count() or 1, MOST_WORKERS)))

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import django_stubs_ext
@@ -136,6 +137,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "look after charges that wait": {
+        "task": "payments.look_after_charges",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "apply processors' notifications": {
+        "task": "payments.apply_notifications",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "tell the vault of publishable keys": {
         "task": "payments.push_publishable_keys",
         "schedule": 5.0,
@@ -163,16 +174,44 @@ REST_FRAMEWORK = {
 VAULT_URL = os.environ.get("VAULT_URL", "http://127.0.0.1:8001")
 VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
 SANDBOX_BANK_URL = os.environ.get("SANDBOX_BANK_URL", "http://127.0.0.1:8002")
-# The processors, in order of preference; each serves one mode. `options` go to the adapter.
-PROCESSORS = {
-    "sandbox": {
+SANDBOX_TWO_BANK_URL = os.environ.get("SANDBOX_TWO_BANK_URL", "")
+# Without it, notifications are refused; the sweeper's lookups find out all the same, only later.
+SANDBOX_NOTIFY_SECRET = os.environ.get(
+    "SANDBOX_NOTIFY_SECRET", "sandbox-notifications" if DEVELOPMENT else ""
+)
+STRIPE_PROCESSOR_KEY = os.environ.get("STRIPE_PROCESSOR_KEY", "")
+
+
+def _sandbox(url: str) -> dict[str, Any]:
+    return {
         "adapter": "processors.sandbox.SandboxProcessor",
         "livemode": False,
-        "options": {"url": SANDBOX_BANK_URL},
-    },
-}
+        "options": {"url": url, "notification_secret": SANDBOX_NOTIFY_SECRET},
+    }
+
+
+# The processors, in order of preference; each serves one mode. `options` go to the adapter. Notifications of the
+# one called NAME arrive at PUBLIC_URL/notifications/NAME.
+PROCESSORS: dict[str, dict[str, Any]] = {"sandbox": _sandbox(SANDBOX_BANK_URL)}
+if SANDBOX_TWO_BANK_URL:
+    PROCESSORS["sandbox_two"] = _sandbox(SANDBOX_TWO_BANK_URL)
+if STRIPE_PROCESSOR_KEY:
+    PROCESSORS["stripe"] = {
+        "adapter": "processors.stripe.StripeProcessor",
+        # A restricted key tells its mode in the same way.
+        "livemode": STRIPE_PROCESSOR_KEY.startswith(("sk_live_", "rk_live_")),
+        "options": {
+            "key": STRIPE_PROCESSOR_KEY,
+            "base_url": os.environ.get("STRIPE_PROCESSOR_URL", "https://api.stripe.com"),
+            "notification_secret": os.environ.get("STRIPE_PROCESSOR_WEBHOOK_SECRET", ""),
+        },
+    }
 # How long a processor may take to answer. Its lookups begin five seconds after that.
 PROCESSOR_TIMEOUT_SECONDS = float(os.environ.get("PROCESSOR_TIMEOUT_SECONDS", "30"))
+# How long what is held may be captured: what card schemes allow for most cards.
+AUTHORIZATION_DAYS = float(os.environ.get("AUTHORIZATION_DAYS", "7"))
+# How long a cardholder may take to answer a challenge.
+CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
 # Webhooks may go to loopback addresses in development only.
 WEBHOOKS_ALLOW_LOOPBACK = DEVELOPMENT
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))

@@ -68,12 +68,12 @@ class Supervisor:
 
     def run(self) -> None:
         """Never returns: it ends by CannotStart or KeyboardInterrupt."""
-        port = self._web_port()
+        web, second_bank = self._given_ports()
         self._check_given_servers()
         data_dir = Path(self.options.get("DATA_DIR", ".data")).resolve()
         lock(data_dir)
         _allow_many_connections()
-        plan = self._plan(data_dir, port)
+        plan = self._plan(data_dir, web, second_bank)
         write_down(plan)
         self.runner.bring_up(plan.children())
         self.terminal.show(welcome(plan, self.runner.output("demo")))
@@ -91,15 +91,28 @@ class Supervisor:
         self.terminal.busy([])
         self.runner.stop(STOP_ORDER)
 
-    def _web_port(self) -> int:
-        given = self.options.get("PORT", str(DEFAULT_PORT))
+    def _given_ports(self) -> tuple[int, int | None]:
+        """The web's, and the second bank's where it was chosen: both usable."""
+        web = self._given_port("PORT") or self._checked_port("PORT", DEFAULT_PORT)
+        second_bank = self._given_port("SANDBOX_TWO_PORT")
+        if second_bank == web:
+            raise CannotStart(f"SANDBOX_TWO_PORT and PORT are both {web}: set one of them to another.")
+        return web, second_bank
+
+    def _given_port(self, variable: str) -> int | None:
+        given = self.options.get(variable)
+        if given is None:
+            return None
         if not given.isdigit() or not 0 < int(given) < 65536:
-            raise CannotStart(f"PORT must be a number from 1 to 65535, not {given!r}.")
-        if not port_is_free(int(given)):
+            raise CannotStart(f"{variable} must be a number from 1 to 65535, not {given!r}.")
+        return self._checked_port(variable, int(given))
+
+    def _checked_port(self, variable: str, port: int) -> int:
+        if not port_is_free(port):
             raise CannotStart(
-                f"Port {given} on {HOST} is taken: stop what uses it, or set PORT to another one."
+                f"Port {port} on {HOST} is taken: stop what uses it, or set {variable} to another one."
             )
-        return int(given)
+        return port
 
     def _check_given_servers(self) -> None:
         for ours, vaults in (("DATABASE_URL", "VAULT_DATABASE_URL"), ("REDIS_URL", "VAULT_REDIS_URL")):
@@ -107,13 +120,12 @@ class Supervisor:
                 given, missing = (ours, vaults) if ours in self.options else (vaults, ours)
                 raise CannotStart(f"{given} is set, so set {missing} too: the vault keeps its data apart.")
 
-    def _plan(self, data_dir: Path, port: int) -> Plan:
+    def _plan(self, data_dir: Path, web: int, second_bank: int | None) -> Plan:
         """Starts the servers that were not given: the plan tells our own processes where they are."""
         redis_url, broker_url, vault_redis_url = self._caches()
-        vault_port = free_port(near=port + 1)
         return Plan(
             data_dir=data_dir,
-            ports=Ports(port, vault_port, free_port(near=port + 2, taken=frozenset({vault_port}))),
+            ports=choose_ports(web, second_bank),
             gateway=self._store(data_dir, "tollgate", "tollgate", "DATABASE_URL", redis_url),
             broker_url=broker_url,
             vault=self._store(data_dir, "tollgate_vault", "vault", "VAULT_DATABASE_URL", vault_redis_url),
@@ -155,12 +167,25 @@ class Supervisor:
         return self.postgres
 
 
+def choose_ports(web: int, second_bank: int | None) -> Ports:
+    """Those that were not given are the next free ones after the web's."""
+    taken = {web} if second_bank is None else {web, second_bank}
+
+    def next_port() -> int:
+        port = free_port(near=web + 1, taken=frozenset(taken))
+        taken.add(port)
+        return port
+
+    return Ports(web, next_port(), next_port(), second_bank or next_port())
+
+
 def kept_secrets(data_dir: Path) -> Secrets:
     """Made at the first start; later ones find the same, so that keys pasted somewhere keep working."""
     return Secrets(
         gateway_key=kept_secret(data_dir, "secret_key", secrets.token_urlsafe),
         vault_key=kept_secret(data_dir, "vault_secret_key", secrets.token_urlsafe),
         shared=kept_secret(data_dir, "vault_shared_secret", secrets.token_urlsafe),
+        notifications=kept_secret(data_dir, "sandbox_notify_secret", secrets.token_urlsafe),
         demo_secret_key=kept_secret(data_dir, "demo_secret_key", lambda: f"sk_test_{base62(24)}"),
         demo_publishable_key=kept_secret(data_dir, "demo_publishable_key", lambda: f"pk_test_{base62(24)}"),
         console_password=kept_secret(data_dir, "console_password", lambda: base62(16)),
@@ -183,13 +208,14 @@ def welcome(plan: Plan, demo_output: list[str]) -> str:
     """The last thing a start says: where everything is, and a charge to paste."""
     demo = json.loads(demo_output[-1])
     keys, console = demo["keys"], demo["console"]
+    second_bank = f" and {plan.second_bank_url}" if plan.second_bank_url else ""
     return f"""
   Tollgate is up.
 
   API          {plan.public_url}/v1
   Console      {plan.public_url}/admin/    {console["user"]} / {console["password"]}
   Vault        http://{HOST}:{plan.ports.vault}
-  Sandbox bank {plan.bank_url}
+  Sandbox bank {plan.bank_url}{second_bank}
   Demo keys    {keys["sk_test"]}
                {keys["pk_test"]}
 

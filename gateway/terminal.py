@@ -19,6 +19,7 @@ COLOURS = {
     "worker": "36",
     "beat": "34",
     "sandbox": "33",
+    "sandbox-two": "93",
     "postgres": "94",
     "valkey": "91",
     "vault-valkey": "95",

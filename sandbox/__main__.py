@@ -11,6 +11,8 @@ from aiohttp import web
 
 from sandbox.app import make_app
 from sandbox.desk import Desk
+from sandbox.messenger import Messenger
+from sandbox.outbox import Outbox
 from sandbox.store import Store, StoreUnusable
 
 # Held connections (no_answer, latency) are cut after this: a stopping bank waits for nobody.
@@ -19,6 +21,8 @@ SHUTDOWN_SECONDS = 0.2
 KEEP_ALIVE_SECONDS = 3600
 # A thousand callers may connect in the same instant.
 BACKLOG = 4096
+# Known to everybody, as is the bank's bearer: it is for trials.
+NOTIFY_SECRET = "sandbox-notifications"  # noqa: S105
 
 
 def main() -> None:
@@ -30,9 +34,11 @@ def main() -> None:
     except StoreUnusable as error:
         sys.exit(f"sandbox bank: {error}")
     url = options.public_url or f"http://{options.host}:{options.port}"
+    messenger = Messenger(Outbox(store), url=options.notify_url, secret=options.notify_secret)
+    desk = Desk(store, public_url=url.rstrip("/"), announce=messenger.announce)
     try:
         web.run_app(
-            make_app(Desk(store, public_url=url.rstrip("/"))),
+            make_app(desk, messenger),
             host=options.host,
             port=options.port,
             shutdown_timeout=SHUTDOWN_SECONDS,
@@ -57,7 +63,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--public-url", help="where callers see this bank, for redirects; default: host and port"
     )
-    return parser.parse_args()
+    parser.add_argument("--notify-url", help="where notifications are sent; default: none are")
+    parser.add_argument(
+        "--notify-secret",
+        default=os.environ.get("SANDBOX_NOTIFY_SECRET") or NOTIFY_SECRET,
+        help=f"signs notifications; default: the variable SANDBOX_NOTIFY_SECRET, or {NOTIFY_SECRET}",
+    )
+    options = parser.parse_args()
+    if options.notify_url and not options.notify_url.startswith(("http://", "https://")):
+        parser.error("--notify-url must be an http or https URL")
+    return options
 
 
 def _allow_many_connections() -> None:

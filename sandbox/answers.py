@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from sandbox import bank
 from sandbox.bank import Authorization, checks, fee_minor
-from sandbox.orders import Authorize, Capture, Order, Refund, Void
+from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void
 
 Answer = dict[str, Any]
+# What every answer begins with; the desk writes it.
+HEADER = ("id", "reference", "kind", "created")
 
 
 def authorized(
@@ -33,6 +36,35 @@ def authorized(
     }
 
 
+def authenticated(answer: Answer, authorization: Authorization, codes: tuple[str, str]) -> Answer:
+    """An authorization's answer once its challenge was passed."""
+    return answer | {
+        "status": "approved",
+        "captured": authorization.captured_minor,
+        "authorization_code": codes[0],
+        "network_transaction_id": codes[1],
+        "redirect_url": None,
+        "fee": fee_minor(authorization.captured_minor),
+    }
+
+
+def challenge_ended(answer: Answer, decline_code: str) -> Answer:
+    """An authorization's answer once its challenge ended without success."""
+    return answer | {"status": "declined", "decline_code": decline_code, "redirect_url": None}
+
+
+def completed(order: Complete, authorization: Authorization | None, answer: Answer | None) -> Answer:
+    """What the authorization says, under the completion's reference. `answer` is None where it had no challenge:
+    then there is nothing to complete."""
+    if authorization is None or answer is None:
+        return _not_completed(order, bank.NOT_ALLOWED)
+    said = {name: value for name, value in answer.items() if name not in HEADER}
+    if authorization.state == "voided":
+        nothing = {"status": "declined", "captured": 0, "decline_code": bank.VOIDED, "fee": 0}
+        return said | nothing | {"authorization": authorization.id}
+    return said | {"authorization": authorization.id}
+
+
 def followed(
     order: Capture | Void | Refund, authorization: Authorization | None, decline_code: str | None
 ) -> Answer:
@@ -51,7 +83,7 @@ def followed(
                 "fee": 0 if decline_code else fee_minor(order.amount_minor),
             }
         case Refund():
-            return answer | {"amount": order.amount_minor}
+            return answer | {"amount": order.amount_minor, "failure_reason": None}
         case Void():
             return answer | {"amount": authorization.amount_minor if authorization else 0}
 
@@ -73,8 +105,14 @@ def refused(order: Order, decline_code: str) -> Answer:
                 "fee": 0,
                 "scenario": None,
             }
+        case Complete():
+            return _not_completed(order, decline_code)
         case Capture() | Void() | Refund():
             return followed(order, None, decline_code)
+
+
+def refund_failed(answer: Answer) -> Answer:
+    return answer | {"status": "failed", "failure_reason": bank.REFUND_CAME_BACK}
 
 
 def reversed_by_tombstone(answer: Answer, decline_code: str) -> Answer:
@@ -86,4 +124,21 @@ def reversed_by_tombstone(answer: Answer, decline_code: str) -> Answer:
         "redirect_url": None,
         "fee": 0,
         "reversed": True,
+    }
+
+
+def _not_completed(order: Complete, decline_code: str) -> Answer:
+    return {
+        "status": "declined",
+        "authorization": order.authorization,
+        "amount": order.amount_minor,
+        "currency": None,
+        "captured": 0,
+        "authorization_code": None,
+        "network_transaction_id": None,
+        "decline_code": decline_code,
+        "checks": {},
+        "redirect_url": None,
+        "fee": 0,
+        "scenario": None,
     }

@@ -11,11 +11,16 @@ from sandbox.orders import Authorize
 
 NOT_ALLOWED = "not_allowed"
 TOMBSTONED = "tombstoned"
+AUTHENTICATION_FAILED = "authentication_failed"
+VOIDED = "voided"
+# A refund of the card that is made for it comes back with this, in Stripe's words.
+REFUND_CAME_BACK = "expired_or_canceled_card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """One authorization as it stands now; its own answer is kept elsewhere and stays as it was given."""
+    """One authorization as it stands now. Its own answer is kept elsewhere, and stays as it was given but for a
+    challenge that ends, and a tombstone."""
 
     id: str
     reference: str
@@ -61,6 +66,17 @@ def authorize(
     )
 
 
+def authenticate(authorization: Authorization, *, succeeded: bool, capture: bool) -> Authorization | None:
+    """What the cardholder's answer makes of it, at once; None when no challenge is open."""
+    if authorization.state != "action_required":
+        return None
+    if not succeeded:
+        return replace(authorization, state="declined")
+    return replace(
+        authorization, state="approved", captured_minor=authorization.amount_minor if capture else 0
+    )
+
+
 def capture(authorization: Authorization | None, amount_minor: int) -> Verdict:
     """Several captures may follow one authorization, up to its amount."""
     if authorization is None or authorization.state != "approved":
@@ -87,6 +103,11 @@ def refund(authorization: Authorization | None, amount_minor: int) -> Verdict:
     if refunded_minor > authorization.captured_minor:
         return Verdict(NOT_ALLOWED, None)
     return Verdict(None, replace(authorization, refunded_minor=refunded_minor))
+
+
+def refund_came_back(authorization: Authorization, amount_minor: int) -> Authorization:
+    """The merchant's money again, so that it can be refunded another time."""
+    return replace(authorization, refunded_minor=authorization.refunded_minor - amount_minor)
 
 
 def reverse(authorization: Authorization, *, captured_at_once: bool) -> Authorization | None:

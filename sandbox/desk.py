@@ -4,20 +4,19 @@ Every method is one short transaction without an await: concurrent duplicates qu
 """
 
 import datetime
-import secrets
-import string
 import time
 from typing import Literal
 
 from sandbox import answers, bank
 from sandbox.answers import Answer
 from sandbox.bank import Authorization, Verdict
-from sandbox.orders import Authorize, Capture, Order, Refund, Void, fingerprint
-from sandbox.store import Operation, Store
+from sandbox.challenges import Announce, Challenges, new_codes, random_text
+from sandbox.failing_refunds import FailingRefunds
+from sandbox.notifications import type_of
+from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void, fingerprint
+from sandbox.store import Challenge, Operation, Store
 
 Burial = Literal["voided", "tombstoned", "done"]
-# Letters among the digits: an id must not look like a card number to whoever redacts those.
-ALPHABET = string.ascii_lowercase + string.digits
 
 
 class ReferenceReused(Exception):
@@ -25,9 +24,13 @@ class ReferenceReused(Exception):
 
 
 class Desk:
-    def __init__(self, store: Store, *, public_url: str) -> None:
+    def __init__(self, store: Store, *, public_url: str, announce: Announce) -> None:
+        """`announce` is called inside the transaction of what it tells of."""
         self._store = store
         self._public_url = public_url
+        self._announce = announce
+        self.challenges = Challenges(store, announce)
+        self.failing_refunds = FailingRefunds(store, announce)
 
     def perform(self, order: Order) -> Answer:
         """The stored answer when the reference is known, else the work and its answer."""
@@ -38,15 +41,12 @@ class Desk:
                     raise ReferenceReused
                 return known.answer
             refused = self._store.tombstone(order.reference) is not None
-            new_id = f"{order.id_prefix}_{_random_text(20)}"
-            if refused:
-                said, authorization = answers.refused(order, bank.TOMBSTONED), None
-            else:
-                said, authorization = self._decide(order, new_id)
-            answer = _header(order, new_id) | said
+            answer, after = self._refuse(order) if refused else self._decide(order)
+            if isinstance(order, Complete) and answer["status"] == "action_required":
+                # Not an answer yet: the same reference may hear another one later.
+                return answer
             self._store.add_operation(Operation(order.reference, order.kind, mark, not refused, answer))
-            if authorization:
-                self._store.save_authorization(authorization)
+            self._write(order, answer, after)
         return answer
 
     def bury(self, reference: str) -> tuple[Burial, Answer | None]:
@@ -75,9 +75,25 @@ class Desk:
     def is_buried(self, reference: str) -> bool:
         return self._store.tombstone(reference) is not None
 
+    def knows(self, reference: str) -> bool:
+        return self._store.operation(reference) is not None
+
+    def last4(self, subject: Order | str) -> str | None:
+        """Of the card that an order, or a reference, is about; None where the bank can't tell."""
+        if isinstance(subject, Authorize):
+            return subject.card.last4
+        if isinstance(subject, str):
+            known = self._store.operation(subject)
+            if known is None or known.kind == "authorize":
+                return self._store.last4(subject)
+            authorization = self._store.authorization(known.answer["authorization"])
+        else:
+            authorization = self._store.authorization(subject.authorization)
+        return authorization.last4 if authorization else None
+
     def counts(self, reference: str | None) -> tuple[dict[str, int], dict[str, int]]:
         """How often each thing was really done, and how often approved; without what a tombstone refused."""
-        done = {"authorize": 0, "capture": 0, "void": 0, "refund": 0}
+        done = {"authorize": 0, "complete": 0, "capture": 0, "void": 0, "refund": 0}
         approved = dict(done)
         for kind, count, yes in self._store.worked(reference):
             done[kind], approved[kind] = count, yes
@@ -87,16 +103,49 @@ class Desk:
     def newest(self, limit: int) -> list[Answer]:
         return self._store.newest(limit)
 
-    def _decide(self, order: Order, new_id: str) -> tuple[Answer, Authorization | None]:
+    def _refuse(self, order: Order) -> tuple[Answer, None]:
+        return _header(order) | answers.refused(order, bank.TOMBSTONED), None
+
+    def _decide(self, order: Order) -> tuple[Answer, Authorization | None]:
+        """The answer, and the authorization afterwards (None: as before)."""
+        header = _header(order)
         if isinstance(order, Authorize):
             today = datetime.datetime.now(datetime.UTC).date()
-            decline_code, authorization = bank.authorize(order, new_id, today)
-            codes = (f"{secrets.randbelow(10**6):06}", _random_text(15).upper())
-            url = f"{self._public_url}/challenge/{new_id}"
-            return answers.authorized(order, authorization, decline_code, codes=codes, url=url), authorization
+            decline_code, authorization = bank.authorize(order, header["id"], today)
+            url = f"{self._public_url}/challenge/{authorization.id}"
+            said = answers.authorized(order, authorization, decline_code, codes=new_codes(), url=url)
+            return header | said, authorization
         before = self._store.authorization(order.authorization)
+        if isinstance(order, Complete):
+            return header | self._completed(order, before), None
         verdict = _follow(order, before)
-        return answers.followed(order, before, verdict.decline_code), verdict.after
+        return header | answers.followed(order, before, verdict.decline_code), verdict.after
+
+    def _completed(self, order: Complete, authorization: Authorization | None) -> Answer:
+        challenged = authorization is not None and self._store.challenge(authorization.id) is not None
+        known = self._store.operation(authorization.reference) if authorization and challenged else None
+        return answers.completed(order, authorization, known.answer if known else None)
+
+    def _write(self, order: Order, answer: Answer, after: Authorization | None) -> None:
+        """What a new operation leaves behind it, beside its answer."""
+        if isinstance(order, Void) and after:
+            self._end_challenge(after)
+        if after:
+            self._store.save_authorization(after)
+            if isinstance(order, Authorize) and after.state == "action_required":
+                self._store.add_challenge(
+                    Challenge(after.id, order.capture, order.descriptor, order.return_url)
+                )
+        self.failing_refunds.expect(answer)
+        if type_ := type_of(answer):
+            self._announce(type_, order.reference)
+
+    def _end_challenge(self, voided: Authorization) -> None:
+        """An open challenge ends with its authorization, whose reference hears of it."""
+        known = self._store.operation(voided.reference)
+        if known and known.answer["status"] == "action_required":
+            self._store.replace_answer(voided.reference, answers.challenge_ended(known.answer, bank.VOIDED))
+            self._announce("authorization.voided", voided.reference)
 
     def _reverse(self, known: Operation) -> tuple[Burial, Answer]:
         authorization = self._store.authorization(known.answer["id"]) if known.kind == "authorize" else None
@@ -109,6 +158,7 @@ class Desk:
         self._store.save_authorization(after)
         self._store.replace_answer(known.reference, answer)
         self._store.add_tombstone(known.reference, reversed_it=True)
+        self._announce("authorization.voided", known.reference)
         return "voided", answer
 
 
@@ -122,12 +172,14 @@ def _follow(order: Capture | Void | Refund, authorization: Authorization | None)
             return bank.refund(authorization, order.amount_minor)
 
 
-def _header(order: Order, new_id: str) -> Answer:
-    return {"id": new_id, "reference": order.reference, "kind": order.kind, "created": int(time.time())}
-
-
-def _random_text(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+def _header(order: Order) -> Answer:
+    return {
+        # A completion's is its authorization's, as everything that follows it.
+        "id": order.authorization if isinstance(order, Complete) else f"{order.id_prefix}_{random_text(20)}",
+        "reference": order.reference,
+        "kind": order.kind,
+        "created": int(time.time()),
+    }
 
 
 def _worked(operation: Operation | None) -> Answer | None:

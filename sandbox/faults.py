@@ -2,12 +2,14 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.fields import REFERENCE, Fields, InvalidRequest
 
-KINDS = ("authorize", "capture", "void", "refund", "tombstone", "lookup")
+ORDERS = ("authorize", "complete", "capture", "void", "refund")
+KINDS = (*ORDERS, "tombstone", "lookup")
 FAULTS = (
     "latency",
     "no_answer",
@@ -15,6 +17,7 @@ FAULTS = (
     "drop_after",
     "error_before",
     "error_after",
+    "refused",
     "unknown_lookup",
     "late_arrival",
 )
@@ -23,6 +26,10 @@ NO_ANSWER_SECONDS = 120.0
 MOST_SECONDS = 3600.0
 # Every call looks at every fault: this bounds that work.
 MOST_FAULTS = 1000
+
+
+# The last four digits of the card that a call is about, where it is about one: asked for only when needed.
+Last4 = Callable[[], str | None]
 
 
 class TooManyFaults(Exception):
@@ -34,6 +41,7 @@ class Fault:
     fault: str
     reference: str | None
     kinds: tuple[str, ...]
+    last4: str | None
     share: float
     min_seconds: float
     max_seconds: float
@@ -41,25 +49,33 @@ class Fault:
     id: str = ""
     applied: int = 0
 
-    def falls_on(self, kind: str, reference: str, chance: float) -> bool:
+    def falls_on(self, kind: str, reference: str, last4: Last4, chance: float) -> bool:
+        """Where the fault names several things, the call must match them all."""
         if self.times is not None and self.applied >= self.times:
             return False
         if self.fault == "unknown_lookup" and kind != "lookup":
             return False
         if self.fault == "late_arrival" and kind == "lookup":
             return False
+        if self.fault == "refused" and kind not in ORDERS:
+            return False
         return (
             (self.reference is None or self.reference == reference)
             and (not self.kinds or kind in self.kinds)
+            and (self.last4 is None or self.last4 == last4())
             and chance < self.share
         )
 
     def as_json(self) -> dict[str, Any]:
-        match = {"reference": self.reference, "kind": list(self.kinds) or None, "share": self.share}
         return {
             "id": self.id,
             "fault": self.fault,
-            "match": match,
+            "match": {
+                "reference": self.reference,
+                "kind": list(self.kinds) or None,
+                "last4": self.last4,
+                "share": self.share,
+            },
             "min_seconds": self.min_seconds,
             "max_seconds": self.max_seconds,
             "times": self.times,
@@ -101,13 +117,13 @@ class FaultBook:
         self._faults.clear()
         return count
 
-    def plan(self, kind: str, reference: str) -> Plan:
+    def plan(self, kind: str, reference: str, last4: Last4) -> Plan:
         """Latency adds to any other fault. Of each sort only the newest match falls, and is used up."""
         latency: Fault | None = None
         other: Fault | None = None
         for fault in reversed(self._faults.values()):
             slot_taken = latency if fault.fault == "latency" else other
-            if slot_taken or not fault.falls_on(kind, reference, self._dice.random()):
+            if slot_taken or not fault.falls_on(kind, reference, last4, self._dice.random()):
                 continue
             fault.applied += 1
             if fault.fault == "latency":
@@ -134,6 +150,7 @@ def read_fault(body: object) -> Fault:
         fault=name,
         reference=match.text("reference", REFERENCE) if match.has("reference") else None,
         kinds=_read_kinds(match),
+        last4=match.optional_text("last4", "[0-9]{4}"),
         share=match.number("share", 0.0, 1.0) if match.has("share") else 1.0,
         min_seconds=least,
         max_seconds=most,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 
 from sandbox.cards import Card, passes_luhn
@@ -10,6 +11,9 @@ from sandbox.fields import REFERENCE, Fields
 
 # Eight digits are the wire's limit; the bank takes more, so that it is never the one that bounds a test.
 MOST_MINOR = 10**12
+# Printable ASCII only: it becomes a header of the answer that sends the cardholder's browser back.
+RETURN_URL = re.compile(r"https?://(?![/?#])[!-~]+")
+LONGEST_URL = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +24,22 @@ class Authorize:
     capture: bool
     card: Card
     descriptor: str | None
+    return_url: str | None
 
     kind = "authorize"
     id_prefix = "auth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """Asks what became of an authorization that needed a challenge. The bank acts by itself when the challenge
+    ends, so there is nothing left for it to do here."""
+
+    reference: str
+    authorization: str
+    amount_minor: int
+
+    kind = "complete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +71,7 @@ class Refund:
     id_prefix = "ref"
 
 
-Order = Authorize | Capture | Void | Refund
+Order = Authorize | Complete | Capture | Void | Refund
 
 
 def read_authorize(body: object) -> Authorize:
@@ -66,6 +83,18 @@ def read_authorize(body: object) -> Authorize:
         capture=fields.flag("capture"),
         card=_read_card(fields.take("card")),
         descriptor=fields.optional_text("descriptor", ".{0,64}"),
+        return_url=_read_return_url(fields),
+    )
+    fields.finish()
+    return order
+
+
+def read_complete(body: object) -> Complete:
+    fields = Fields(body)
+    order = Complete(
+        reference=fields.text("reference", REFERENCE),
+        authorization=fields.text("authorization", REFERENCE),
+        amount_minor=fields.integer("amount", 1, MOST_MINOR),
     )
     fields.finish()
     return order
@@ -118,12 +147,22 @@ def fingerprint(order: Order, secret: bytes) -> str:
         case Authorize():
             card = [order.card.number, order.card.exp_month, order.card.exp_year]
             content = [order.amount_minor, order.currency, order.capture, order.descriptor, *card]
-        case Capture() | Refund():
+            # Only where there is one: orders of before there were any keep their fingerprints.
+            content += [order.return_url] if order.return_url else []
+        case Complete() | Capture() | Refund():
             content = [order.authorization, order.amount_minor]
         case Void():
             content = [order.authorization]
     message = json.dumps([order.kind, *content]).encode()
     return hmac.new(secret, message, hashlib.sha256).hexdigest()
+
+
+def _read_return_url(fields: Fields) -> str | None:
+    """None where there is none, or an empty one."""
+    url = fields.optional_text("return_url", f".{{0,{LONGEST_URL}}}")
+    if url and not RETURN_URL.fullmatch(url):
+        raise fields.wrong("return_url", "must be an http or https URL")
+    return url or None
 
 
 def _read_card(body: object) -> Card:

@@ -1,50 +1,21 @@
-"""The bank's books in one SQLite file: operations by reference, authorizations as they stand, tombstones.
+"""The bank's books in one SQLite file: operations by reference, authorizations as they stand, their challenges,
+refunds that will come back, tombstones.
 
 One connection, used by the event loop's thread only. No rules here, only the bounds that must never break.
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from sandbox import schema
 from sandbox.answers import Answer
 from sandbox.bank import Authorization
 
-SCHEMA_VERSION = 1
 COLUMNS = tuple(field.name for field in fields(Authorization))
-
-SCHEMA = """
-CREATE TABLE operations (
-    sequence INTEGER PRIMARY KEY,
-    reference TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    worked INTEGER NOT NULL CHECK (worked IN (0, 1)),
-    approved INTEGER NOT NULL CHECK (approved IN (0, 1)),
-    answer TEXT NOT NULL
-);
-CREATE TABLE authorizations (
-    id TEXT PRIMARY KEY,
-    reference TEXT NOT NULL UNIQUE REFERENCES operations (reference),
-    state TEXT NOT NULL CHECK (state IN ('approved', 'declined', 'action_required', 'voided')),
-    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-    captured_minor INTEGER NOT NULL CHECK (captured_minor BETWEEN 0 AND amount_minor),
-    refunded_minor INTEGER NOT NULL CHECK (refunded_minor BETWEEN 0 AND captured_minor),
-    currency TEXT NOT NULL,
-    last4 TEXT NOT NULL CHECK (length(last4) = 4),
-    scenario TEXT
-);
-CREATE TABLE tombstones (
-    reference TEXT PRIMARY KEY,
-    reversed INTEGER NOT NULL CHECK (reversed IN (0, 1))
-);
-CREATE TABLE secret (value BLOB NOT NULL);
-CREATE INDEX operations_kind ON operations (kind, worked, approved);
-"""
 
 
 class StoreUnusable(Exception):
@@ -60,11 +31,21 @@ class Operation:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What is needed to show it and to end it; whether it is still open, its authorization says."""
+
+    id: str
+    capture: bool
+    descriptor: str | None
+    return_url: str | None
+
+
 class Store:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            self.connection = self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
             self._prepare()
             (self.secret,) = self._db.execute("SELECT value FROM secret").fetchone()
         except (OSError, sqlite3.Error) as error:
@@ -106,10 +87,11 @@ class Store:
             ),
         )
 
-    def replace_answer(self, reference: str, answer: Answer) -> None:
-        """`approved` stays: it counts what the bank once did, and this is for what it undid."""
+    def replace_answer(self, reference: str, answer: Answer, *, approved: bool = False) -> None:
+        """`approved` counts what the bank once did: undoing it later takes nothing from that."""
         self._db.execute(
-            "UPDATE operations SET answer = ? WHERE reference = ?", (json.dumps(answer), reference)
+            "UPDATE operations SET answer = ?, approved = approved OR ? WHERE reference = ?",
+            (json.dumps(answer), approved, reference),
         )
 
     def authorization(self, authorization_id: str) -> Authorization | None:
@@ -127,6 +109,39 @@ class Store:
             " captured_minor = :captured_minor, refunded_minor = :refunded_minor",
             asdict(authorization),
         )
+
+    def last4(self, reference: str) -> str | None:
+        """Of the card that an authorization's reference was for."""
+        row = self._db.execute(
+            "SELECT last4 FROM authorizations WHERE reference = ?", (reference,)
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def challenge(self, authorization_id: str) -> Challenge | None:
+        """Kept after its end, for whoever comes to its page once more."""
+        row = self._db.execute(
+            "SELECT id, capture, descriptor, return_url FROM challenges WHERE id = ?", (authorization_id,)
+        ).fetchone()
+        return Challenge(row[0], bool(row[1]), row[2], row[3]) if row else None
+
+    def add_challenge(self, challenge: Challenge) -> None:
+        self._db.execute(
+            "INSERT INTO challenges VALUES (:id, :capture, :descriptor, :return_url)", asdict(challenge)
+        )
+
+    def add_failing_refund(self, reference: str, due: float) -> None:
+        self._db.execute("INSERT INTO failing_refunds VALUES (?, ?)", (reference, due))
+
+    def take_failing_refunds(self, now: float) -> list[str]:
+        """The references of those whose time has come; they are struck off."""
+        rows = self._db.execute("SELECT reference FROM failing_refunds WHERE due <= ? ORDER BY due", (now,))
+        references = [str(reference) for (reference,) in rows]
+        self._db.execute("DELETE FROM failing_refunds WHERE due <= ?", (now,))
+        return references
+
+    def next_failing_refund(self) -> float | None:
+        (due,) = self._db.execute("SELECT min(due) FROM failing_refunds").fetchone()
+        return due if due is None else float(due)
 
     def tombstone(self, reference: str) -> bool | None:
         """Whether it reversed something; None when there is no tombstone."""
@@ -175,14 +190,4 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self.transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == SCHEMA_VERSION:
-                return
-            if version:
-                raise sqlite3.DatabaseError(
-                    f"its layout is version {version}, this bank reads {SCHEMA_VERSION}"
-                )
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            schema.prepare(self._db)

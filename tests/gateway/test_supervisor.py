@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway.child import Child
 from gateway.plan import ROOT, Plan, Ports, Secrets, Store
-from gateway.supervisor import kept_secrets, welcome, write_down
+from gateway.supervisor import choose_ports, kept_secrets, welcome, write_down
 
-SECRETS = Secrets("gateway-key", "vault-key", "shared", "sk_test_demo", "pk_test_demo", "console-password")
+SECRETS = Secrets(
+    gateway_key="gateway-key",
+    vault_key="vault-key",
+    shared="shared",
+    notifications="notify-secret",
+    demo_secret_key="sk_test_demo",
+    demo_publishable_key="pk_test_demo",
+    console_password="console-password",
+)
 
 
 def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
@@ -80,16 +89,88 @@ def test_only_who_prepares_a_database_learns_its_owners_password(tmp_path: Path)
     assert knowing == {"prepare", "vault-prepare"}
 
 
-def test_sandbox_learns_nothing_at_all(tmp_path: Path) -> None:
-    (sandbox,) = (child for child in make_plan(tmp_path).children() if child.name == "sandbox")
-    assert set(sandbox.environment) <= {"PYTHONUNBUFFERED", "TOLLGATE_SUPERVISED"}
+def test_banks_learn_only_what_they_sign_notifications_with(tmp_path: Path) -> None:
+    for bank in banks(make_plan(tmp_path)):
+        assert set(bank.environment) == {
+            "PYTHONUNBUFFERED",
+            "TOLLGATE_SUPERVISED",
+            "SANDBOX_NOTIFY_SECRET",
+        }
+        assert bank.environment["SANDBOX_NOTIFY_SECRET"] == "notify-secret"
+
+
+def test_two_banks_have_their_own_port_their_own_file_and_notify_under_their_own_name(tmp_path: Path) -> None:
+    one, two = banks(make_plan(tmp_path))
+    assert options(one.command) == {
+        "--port": "8002",
+        "--data": str(tmp_path / "sandbox" / "bank.sqlite3"),
+        "--notify-url": "http://127.0.0.1:8000/notifications/sandbox",
+    }
+    assert options(two.command) == {
+        "--port": "8003",
+        "--data": str(tmp_path / "sandbox" / "bank-two.sqlite3"),
+        "--notify-url": "http://127.0.0.1:8000/notifications/sandbox_two",
+    }
+
+
+def test_gateway_and_vault_hear_of_both_banks(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path)
+    gateway = plan.gateway_environment()
+    assert gateway["SANDBOX_BANK_URL"] == "http://127.0.0.1:8002"
+    assert gateway["SANDBOX_TWO_BANK_URL"] == "http://127.0.0.1:8003"
+    assert gateway["SANDBOX_NOTIFY_SECRET"] == "notify-secret"
+    origins = plan.vault_environment()["VAULT_FORWARD_ORIGINS"]
+    assert origins == "http://127.0.0.1:8002,http://127.0.0.1:8003"
+
+
+def test_one_bank_is_enough(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, second_bank_port=None)
+    assert [bank.name for bank in banks(plan)] == ["sandbox"]
+    assert plan.gateway_environment()["SANDBOX_TWO_BANK_URL"] == ""
+    assert plan.vault_environment()["VAULT_FORWARD_ORIGINS"] == "http://127.0.0.1:8002"
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [({}, "https://api.stripe.com"), ({"STRIPE_PROCESSOR_URL": "http://127.0.0.1:9"}, "http://127.0.0.1:9")],
+)
+def test_stripe_is_a_processor_where_it_has_a_key(tmp_path: Path, given: dict[str, str], origin: str) -> None:
+    without = make_plan(tmp_path, options=given)
+    assert origin not in without.vault_environment()["VAULT_FORWARD_ORIGINS"]
+    plan = make_plan(tmp_path, options={"STRIPE_PROCESSOR_KEY": "sk_test_1", **given})
+    assert plan.gateway_environment()["STRIPE_PROCESSOR_KEY"] == "sk_test_1"
+    assert plan.vault_environment()["VAULT_FORWARD_ORIGINS"].endswith(f",{origin}")
+    assert "sk_test_1" not in plan.vault_environment().values()
+
+
+def test_ports_are_the_next_free_ones_but_for_what_was_chosen() -> None:
+    web = 20_000
+    chosen = choose_ports(web, 20_001)
+    assert chosen.sandbox_two == 20_001
+    for ports in (chosen, choose_ports(web, None)):
+        assert web < ports.vault < ports.sandbox
+        assert len({ports.web, ports.vault, ports.sandbox, ports.sandbox_two}) == 4
+
+
+def test_second_banks_port_that_is_the_gateways_is_one_clear_line(tmp_path: Path) -> None:
+    port = free_port()
+    said = refusal(DATA_DIR=str(tmp_path), PORT=port, SANDBOX_TWO_PORT=port)
+    assert said == f"SANDBOX_TWO_PORT and PORT are both {port}: set one of them to another."
+
+
+def test_taken_port_of_the_second_bank_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refusal(DATA_DIR=str(tmp_path / "data"), PORT=free_port(), SANDBOX_TWO_PORT=str(port))
+    assert said == (
+        f"Port {port} on 127.0.0.1 is taken: stop what uses it, or set SANDBOX_TWO_PORT to another one."
+    )
 
 
 def test_no_secret_stands_on_a_command_line(tmp_path: Path) -> None:
     for child in make_plan(tmp_path).children():
-        assert not {
-            word for word in child.command if "key" in word or "password" in word or "sk_test" in word
-        }
+        words = ("key", "password", "sk_test", "notify-secret")
+        assert not {word for word in child.command if any(secret in word for secret in words)}
 
 
 def test_everything_that_is_waited_for_is_started(tmp_path: Path) -> None:
@@ -150,12 +231,26 @@ def test_welcome_ends_with_three_lines_that_a_shell_understands(tmp_path: Path) 
     assert shown[-1] == "source=tok_visa"
 
 
+def banks(plan: Plan) -> list[Child]:
+    return [child for child in plan.children() if child.name.startswith("sandbox")]
+
+
+def options(command: tuple[str, ...]) -> dict[str, str]:
+    """Those after `python -m sandbox`."""
+    assert command[1:3] == ("-m", "sandbox")
+    return dict(zip(command[3::2], command[4::2], strict=True))
+
+
 def make_plan(
-    folder: Path, *, owner_url: str = "gateway-database-owner", options: dict[str, str] | None = None
+    folder: Path,
+    *,
+    owner_url: str = "gateway-database-owner",
+    options: dict[str, str] | None = None,
+    second_bank_port: int | None = 8003,
 ) -> Plan:
     return Plan(
         data_dir=folder,
-        ports=Ports(8000, 8001, 8002),
+        ports=Ports(8000, 8001, 8002, second_bank_port),
         gateway=Store("gateway-database", owner_url, "tollgate_app", "gateway-redis"),
         broker_url="gateway-redis-broker",
         vault=Store("vault-database", "vault-database-owner", "vault_app", "vault-redis"),

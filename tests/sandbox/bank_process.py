@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ import urllib3
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 20.0
 APPROVING_CARD = "4242424242424242"
+AUTHENTICATING_CARD = "4000002760003184"
+RETURNING_CARD = "4000000000005126"
 
 _numbers = itertools.count(1)
 
@@ -37,14 +40,32 @@ def free_port() -> int:
         return port
 
 
+def wait_for(holds: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def card(number: str = APPROVING_CARD, **changes: Any) -> dict[str, Any]:
     return {"number": number, "exp_month": 12, "exp_year": 2040, "cvc": "123"} | changes
+
+
+class Page(NamedTuple):
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+
+def _page(response: urllib3.BaseHTTPResponse) -> Page:
+    return Page(response.status, response.data.decode(), response.headers)
 
 
 class SandboxBank:
     """Start, stop, kill, start again on the same data; the port stays. Its log goes to `log`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.options = options
         self.data = folder / "bank.sqlite3"
         self.log = folder / "bank.log"
         self.port = free_port()
@@ -55,7 +76,7 @@ class SandboxBank:
 
     def command(self) -> list[str]:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
-        return [sys.executable, "-m", "sandbox", *where]
+        return [sys.executable, "-m", "sandbox", *self.options, *where]
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -106,12 +127,38 @@ class SandboxBank:
         number: str = APPROVING_CARD,
         capture: bool = False,
         timeout: float = 20,
+        more: dict[str, Any] | None = None,
         **card_changes: Any,
     ) -> Response:
-        body = {"reference": reference, "amount": amount, "currency": "usd", "capture": capture}
+        body = {
+            "reference": reference,
+            "amount": amount,
+            "currency": "usd",
+            "capture": capture,
+            **(more or {}),
+        }
         return self.call(
             "POST", "/v1/authorizations", body | {"card": card(number, **card_changes)}, timeout=timeout
         )
+
+    def complete(self, authorization: str, amount: int = 10000, reference: str = "") -> Response:
+        return self._follow("completions", reference, {"authorization": authorization, "amount": amount})
+
+    def challenge(self, *, reference: str = "", capture: bool = False, **more: Any) -> dict[str, Any]:
+        """An authorization of 100.00 that waits for its cardholder; `more` goes into its order."""
+        body = self.authorize(
+            reference or new_reference(), number=AUTHENTICATING_CARD, capture=capture, more=more
+        ).body
+        assert body["status"] == "action_required", body
+        return body
+
+    def page(self, url: str) -> Page:
+        return _page(self.http.request("GET", url))
+
+    def answer(self, url: str, outcome: str | None) -> Page:
+        """What a browser sends when a button was pressed."""
+        fields = {} if outcome is None else {"outcome": outcome}
+        return _page(self.http.request("POST", url, fields=fields, encode_multipart=False, redirect=False))
 
     def capture(self, authorization: str, amount: int, reference: str = "") -> Response:
         return self._follow("captures", reference, {"authorization": authorization, "amount": amount})
@@ -136,6 +183,24 @@ class SandboxBank:
 
     def clear_faults(self) -> None:
         self.call("DELETE", "/control/faults")
+
+    def behave(self) -> None:
+        self.clear_faults()
+        self.notify("normal")
+        self.refunds_fail_after(2)
+
+    def notify(self, mode: str, **more: Any) -> None:
+        assert self.call("POST", "/control/notifications", {"mode": mode, **more}).status == 200
+
+    def notifications(self, reference: str) -> list[dict[str, Any]]:
+        """The oldest first."""
+        listed: list[dict[str, Any]]
+        listed = self.call("GET", f"/control/notifications?reference={reference}").body["notifications"]
+        return listed[::-1]
+
+    def refunds_fail_after(self, seconds: float) -> None:
+        answer = self.call("POST", "/control/settings", {"refund_fails_after_seconds": seconds})
+        assert answer == (200, {"refund_fails_after_seconds": seconds})
 
     def counts(self, reference: str | None = None) -> dict[str, Any]:
         return self.call("GET", "/control/counts" + (f"?reference={reference}" if reference else "")).body

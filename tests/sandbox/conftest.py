@@ -1,4 +1,4 @@
-"""One bank for each module; faults never outlive their test."""
+"""One bank for each module; what is set at it never outlives its test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def module_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxBan
 def bank(module_bank: SandboxBank) -> Iterator[SandboxBank]:
     """A running bank without faults. Its books hold what earlier tests did: use fresh references."""
     yield module_bank
-    module_bank.clear_faults()
+    module_bank.behave()
 
 
 @pytest.fixture

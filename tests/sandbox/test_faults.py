@@ -10,6 +10,7 @@ import urllib3
 from tests.sandbox.bank_process import Response, SandboxBank, new_reference
 
 CUT = (urllib3.exceptions.ProtocolError,)
+REFUSED = Response(503, {"error": "not_done"})
 BROKEN = Response(500, {"error": "internal_error"})
 
 
@@ -88,6 +89,59 @@ def test_error_after_does_the_work(bank: SandboxBank) -> None:
     assert bank.authorize(reference).body["status"] == "approved"
 
 
+def test_refused_is_turned_away_undone_and_leaves_nothing(bank: SandboxBank) -> None:
+    reference = new_reference()
+    bank.fault("refused", {"reference": reference}, times=1)
+    assert bank.authorize(reference) == REFUSED
+    assert done(bank, reference) == 0
+    assert bank.look_up(reference) == Response(404, {"error": "unknown_reference", "tombstoned": False})
+    assert bank.authorize(reference, 1).body["status"] == "approved"
+
+
+def test_bank_never_says_of_what_it_has_done_that_it_turned_it_away(bank: SandboxBank) -> None:
+    reference = new_reference()
+    answer = bank.authorize(reference, capture=True)
+    bank.fault("refused")
+    assert bank.authorize(reference, capture=True) == answer
+
+
+def test_refused_falls_on_every_order_and_on_nothing_else(bank: SandboxBank) -> None:
+    sale = bank.authorize(new_reference(), capture=True).body["id"]
+    bank.fault("refused")
+    orders = [bank.authorize(new_reference()), bank.capture(sale, 1), bank.void(sale), bank.refund(sale, 1)]
+    assert [*orders, bank.complete(sale)] == [REFUSED] * 5
+    assert bank.look_up(new_reference()).status == 404
+    assert bank.tombstone(new_reference()).body["status"] == "tombstoned"
+
+
+def test_fault_of_a_card_falls_on_all_that_follows_it(bank: SandboxBank) -> None:
+    reference = new_reference()
+    hit = bank.authorize(reference, number="5555555555554444", capture=True).body["id"]
+    spared = bank.authorize(new_reference(), capture=True).body["id"]
+    refund = bank.refund(hit, 1).body["reference"]
+    bank.fault("error_before", {"last4": "4444"})
+    assert bank.authorize(new_reference(), number="5555555555554444") == BROKEN
+    assert bank.refund(hit, 1) == BROKEN
+    assert bank.look_up(reference) == BROKEN
+    assert bank.look_up(refund) == BROKEN
+    assert bank.tombstone(reference) == BROKEN
+    assert bank.authorize(new_reference()).status == 200
+    assert bank.refund(spared, 1).status == 200
+    assert bank.refund("auth_nobody", 1).status == 200
+    assert bank.look_up(new_reference()).status == 404
+
+
+def test_call_must_match_everything_that_a_fault_names(bank: SandboxBank) -> None:
+    reference, number = new_reference(), "5555555555554444"
+    match = {"reference": reference, "kind": ["authorize"], "last4": "4444", "share": 1.0}
+    bank.fault("refused", match)
+    assert bank.call("GET", "/control/faults").body["faults"][0]["match"] == match
+    assert bank.authorize(new_reference(), number=number).status == 200
+    assert bank.look_up(reference).status == 404
+    assert bank.authorize(reference, number=number) == REFUSED
+    assert bank.authorize(reference).status == 200
+
+
 def test_unknown_lookup_denies_what_was_done(bank: SandboxBank) -> None:
     reference = new_reference()
     bank.fault("unknown_lookup", {"reference": reference}, times=1)
@@ -131,6 +185,21 @@ def test_late_arrival_behind_a_tombstone_is_refused(bank: SandboxBank) -> None:
     time.sleep(0.6)
     assert bank.look_up(reference).body["decline_code"] == "tombstoned"
     assert done(bank, reference) == 0
+
+
+def test_order_that_arrives_after_the_void_by_its_reference_leaves_no_challenge_either(
+    bank: SandboxBank,
+) -> None:
+    reference = new_reference()
+    bank.fault("late_arrival", {"reference": reference, "kind": "authorize"}, seconds=0.3)
+    with pytest.raises(CUT):
+        bank.authorize(reference, number="4000002760003184", capture=True)
+    assert bank.tombstone(reference).body["status"] == "tombstoned"
+    while bank.look_up(reference).status == 404:
+        time.sleep(0.05)
+    late = bank.look_up(reference).body
+    assert (late["decline_code"], late["redirect_url"]) == ("tombstoned", None)
+    assert bank.page(f"{bank.url}/challenge/{late['id']}").status == 404
 
 
 def test_fault_matches_only_its_reference_and_kind(bank: SandboxBank) -> None:
@@ -191,6 +260,8 @@ def test_newest_fault_wins_and_latency_is_added(bank: SandboxBank) -> None:
         {"fault": "drop", "match": {"share": 1.1}},
         {"fault": "drop", "match": {"kind": "payout"}},
         {"fault": "drop", "match": {"references": "op_1"}},
+        {"fault": "drop", "match": {"last4": "42424242"}},
+        {"fault": "drop", "match": {"last4": 4242}},
         {"fault": "drop", "colour": "red"},
     ],
     ids=str,

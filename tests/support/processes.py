@@ -73,11 +73,17 @@ def python(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "PYTHONUNBUFFERED": "1", "TOLLGATE_SUPERVISED": "1"}
 
 
-def bank(folder: Path, *, port: int | None = None) -> Process:
+def bank(
+    folder: Path, *, port: int | None = None, name: str = "sandbox", web_port: int | None = None
+) -> Process:
+    """A sandbox bank; the second of a system needs another `name`. It notifies the gateway at `web_port`, if
+    one is given, under the name that settings.PROCESSORS has for it."""
     port = port or free_port()
-    data = str(folder / "bank.sqlite3")
-    command = (sys.executable, "-m", "sandbox", "--host", "127.0.0.1", "--port", str(port), "--data", data)
-    return Process(Child("sandbox", command, python({}), folder=ROOT), folder / "sandbox.log", port)
+    options = ["--host", "127.0.0.1", "--port", str(port), "--data", str(folder / f"{name}.sqlite3")]
+    if web_port:
+        options += ["--notify-url", f"http://127.0.0.1:{web_port}/notifications/{name.replace('-', '_')}"]
+    command = (sys.executable, "-m", "sandbox", *options)
+    return Process(Child(name, command, python({}), folder=ROOT), folder / f"{name}.log", port)
 
 
 def vault(folder: Path, environment: Mapping[str, str], *, banks: list[str]) -> Process:
@@ -87,8 +93,15 @@ def vault(folder: Path, environment: Mapping[str, str], *, banks: list[str]) -> 
     return Process(Child("vault", command, known, folder=ROOT), folder / "vault.log", port)
 
 
-def web(folder: Path, environment: Mapping[str, str], *, workers: int = 1, name: str = "web") -> Process:
-    port = free_port()
+def web(
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    workers: int = 1,
+    name: str = "web",
+    port: int | None = None,
+) -> Process:
+    port = port or free_port()
     command = wsgi_server("gateway.wsgi:application", port, workers=workers, threads=128)
     child = Child(
         name, command, python({**environment, "PUBLIC_URL": f"http://127.0.0.1:{port}"}), folder=ROOT
@@ -114,6 +127,7 @@ class System:
 
     folder: Path
     bank: Process
+    bank_two: Process
     vault: Process
     web: Process
     worker: Process
@@ -122,7 +136,7 @@ class System:
 
     @property
     def everything(self) -> list[Process]:
-        return [self.bank, self.vault, self.web, self.worker, self.beat]
+        return [self.bank, self.bank_two, self.vault, self.web, self.worker, self.beat]
 
     def fault(self, point: str, order: str) -> None:
         """The next process that passes `point` obeys `order`."""

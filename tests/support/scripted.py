@@ -9,8 +9,8 @@ from typing import Any
 from core.ids import new_id
 from processors.protocol import (
     Approved,
-    Capabilities,
     AuthorizationRequest,
+    Capabilities,
     CaptureRequest,
     CompletionRequest,
     NotFound,
@@ -24,32 +24,35 @@ from processors.protocol import (
 from processors.vault import TokenDetails
 
 Line = Outcome | Callable[[], Outcome]
+Request = AuthorizationRequest | CompletionRequest | CaptureRequest | VoidRequest | RefundRequest
 
 
 class ScriptedBank:
-    name = "sandbox"
-    capabilities = Capabilities()
+    """`asked` are the calls in their order: what was asked for, and the request."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "sandbox", capabilities: Capabilities | None = None) -> None:
+        self.name = name
+        self.capabilities = capabilities or Capabilities()
         self.script: list[Line] = []
         self.lookups: list[Outcome | NotFound] = []
         self.done: dict[str, Outcome] = {}
+        self.asked: list[tuple[str, Request]] = []
         self._lock = threading.Lock()
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome:
-        return self._say(request.reference, request.amount_minor)
+        return self._say("authorize", request, f"auth_{request.reference}")
 
     def complete(self, request: CompletionRequest, *, timeout_seconds: float) -> Outcome:
-        return self._say(request.reference, request.amount_minor)
-
-    def void(self, request: VoidRequest, *, timeout_seconds: float) -> Outcome:
-        return self._say(request.reference, request.amount_minor)
+        return self._say("complete", request, request.processor_id)
 
     def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
-        return self._say(request.reference, request.amount_minor)
+        return self._say("capture", request, f"cap_{request.reference}")
+
+    def void(self, request: VoidRequest, *, timeout_seconds: float) -> Outcome:
+        return self._say("void", request, f"void_{request.reference}")
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
-        return self._say(request.reference, request.amount_minor)
+        return self._say("refund", request, f"ref_{request.reference}")
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
         if self.lookups:
@@ -65,15 +68,18 @@ class ScriptedBank:
             raise NotificationRefused("not signed")
         return Notification(told["id"], told["reference"], told.get("kind", ""))
 
-    def _say(self, reference: str, amount_minor: int) -> Outcome:
+    def _say(self, what: str, request: Request, processor_id: str) -> Outcome:
         with self._lock:
+            self.asked.append((what, request))
             line = self.script.pop(0) if self.script else None
         if callable(line):
             return line()
         if line is not None:
             return line
-        yes = Approved(f"auth_{reference}", amount_minor, authorization_code="123456", checks={"cvc": "pass"})
-        return self.done.setdefault(reference, yes)
+        yes = Approved(
+            processor_id, request.amount_minor, authorization_code="123456", checks={"cvc": "pass"}
+        )
+        return self.done.setdefault(request.reference, yes)
 
 
 class ScriptedVault:

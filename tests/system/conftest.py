@@ -8,6 +8,7 @@ import dj_database_url
 import pytest
 from django.conf import settings
 
+from gateway.addresses import free_port
 from merchants.services import NewMerchant, create_merchant
 from tests.conftest import Books, point_django_at, point_redis_at
 from tests.support import processes
@@ -26,22 +27,26 @@ def system(servers: Servers) -> Iterator[System]:
     servers.new_database(DATABASE)
     folder = servers.folder / "system"
     (folder / "faults").mkdir(parents=True)
-    bank = processes.bank(folder)
-    vault = processes.vault(folder, servers.vault_environment(), banks=[bank.url])
+    web_port = free_port()
+    bank = processes.bank(folder, web_port=web_port)
+    bank_two = processes.bank(folder, name="sandbox-two", web_port=web_port)
+    vault = processes.vault(folder, servers.vault_environment(), banks=[bank.url, bank_two.url])
     environment = {
         **servers.gateway_environment(DATABASE),
         # Its worker runs to the end of the session and must not take other tests' messages.
         "REDIS_URL": servers.valkey.url(REDIS_DATABASE),
         "VAULT_URL": vault.url,
         "SANDBOX_BANK_URL": bank.url,
+        "SANDBOX_TWO_BANK_URL": bank_two.url,
         "FAULTS_DIR": str(folder / "faults"),
         "PROCESSOR_TIMEOUT_SECONDS": str(PROCESSOR_TIMEOUT_SECONDS),
     }
     whole = System(
         folder,
         bank,
+        bank_two,
         vault,
-        processes.web(folder, environment, workers=2),
+        processes.web(folder, environment, workers=2, port=web_port),
         processes.worker(folder, environment),
         processes.beat(folder, environment),
         environment,
@@ -76,10 +81,18 @@ def shop(system_books: Books) -> NewMerchant:
 
 @pytest.fixture
 def bank(system: System) -> Iterator[Bank]:
-    """The sandbox bank's other side. Faults end with the test."""
+    """The sandbox bank's other side: the processor `sandbox`. What is set there ends with the test."""
     control = Bank(system.bank.url)
     yield control
-    control.clear_faults()
+    control.behave()
+
+
+@pytest.fixture
+def bank_two(system: System) -> Iterator[Bank]:
+    """The same of the second bank: the processor `sandbox_two`."""
+    control = Bank(system.bank_two.url)
+    yield control
+    control.behave()
 
 
 @pytest.fixture

@@ -96,14 +96,19 @@ def test_a_bank_that_is_away_means_a_refusal_and_nothing_in_doubt(
 ) -> None:
     """No connection was made, so nothing can have been done: the one case that needs no lookup."""
     system.bank.kill()
+    system.bank_two.kill()
     try:
         refused = client.charge(idempotency_key="k")
     finally:
         system.bank.start()
+        system.bank_two.start()
     assert (refused.status, refused.json()["error"]["code"]) == (402, "processing_error")
-    operation = Operation.objects.get(merchant=shop.merchant)
-    assert operation.state == "not_done"
-    assert bank.counts(operation.public_id)["authorize"] == 0
+    asked = Operation.objects.filter(merchant=shop.merchant).order_by("pk")
+    assert [(call.processor, call.state) for call in asked] == [
+        ("sandbox", "not_done"),
+        ("sandbox_two", "not_done"),
+    ]
+    assert bank.counts(asked[0].public_id)["authorize"] == 0
     assert unconfirmed(shop) == 0
 
 
