@@ -27,6 +27,9 @@ STOP_ORDER = (("web",), ("worker", "beat"), ("vault", "sandbox", "sandbox-two"))
 # What a person may set for the gateway beside the addresses below; the vault's own are VAULT_…
 GATEWAY_OPTIONS = [
     "ALLOWED_HOSTS",
+    "AUTHORIZATION_DAYS",
+    "BREAKER_MIN_FAILURES",
+    "CHALLENGE_SECONDS",
     "DATABASE_POOL_SIZE",
     "FAULTS_DIR",
     "IDEMPOTENCY_KEEP_HOURS",

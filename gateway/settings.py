@@ -208,6 +208,8 @@ if STRIPE_PROCESSOR_KEY:
     }
 # How long a processor may take to answer. Its lookups begin five seconds after that.
 PROCESSOR_TIMEOUT_SECONDS = float(os.environ.get("PROCESSOR_TIMEOUT_SECONDS", "30"))
+# So many technical failures of a processor within half a minute, and it is left alone for a while.
+BREAKER_MIN_FAILURES = int(os.environ.get("BREAKER_MIN_FAILURES", "5"))
 # How long what is held may be captured: what card schemes allow for most cards.
 AUTHORIZATION_DAYS = float(os.environ.get("AUTHORIZATION_DAYS", "7"))
 # How long a cardholder may take to answer a challenge.

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection
 
 from payments import health
@@ -16,13 +17,13 @@ from processors.protocol import NotFound, NotSent, Outcome, Unknown
 __all__ = ["allows", "close_breaker", "note"]
 
 # Opens at this many failures, if they are at least this share of the calls of the last seconds.
-MIN_FAILURES = 5
+MIN_FAILURES: int = settings.BREAKER_MIN_FAILURES
 MIN_SHARE = 0.5
 WINDOW_SECONDS = 30
 # After a database that is away, breakers are left alone for a while: no payment waits for one twice.
 REST_SECONDS = 5.0
-# The reasons of NotSent that are about the processor; all others are about us.
-CODES_OF_PROCESSORS = frozenset({"", "connection_failed"})
+# The reasons of NotSent that are about the processor as a whole; all others are about one payment, or about us.
+CODES_OF_PROCESSORS = frozenset({"", "connection_failed", "processor_refused"})
 
 log = logging.getLogger("tollgate.processors")
 _resting_until = 0.0

@@ -16,6 +16,13 @@ def client(system: System, shop: NewMerchant) -> Client:
     return Client(system.web.url, shop.keys["sk_test"])
 
 
+@pytest.fixture(autouse=True)
+def no_word_from_the_bank(bank: Bank) -> None:
+    """Its notifications would end the doubt at once."""
+    bank.notify("lost")
+
+
+
 def closed(shop: NewMerchant, kind: str = "sale") -> Operation:
     """The merchant's operation of that kind, once the sweeper has closed it."""
     return eventually(
