@@ -8,7 +8,7 @@ from django.db import connection
 from ledger.checks import Finding
 from ledger.lines import amount_text
 
-# Each open operation holds its amount in one of the processor's two accounts of doubt.
+# Each open operation that may move money holds its amount in one of the processor's two accounts of doubt.
 UNCONFIRMED = """
     WITH held AS (
         SELECT account.address, account.currency, account.livemode, sum(entry.amount_minor) AS amount
@@ -20,7 +20,7 @@ UNCONFIRMED = """
                    || CASE WHEN kind = 'refund' THEN ':refunds_unconfirmed' ELSE ':unconfirmed' END AS address,
                currency, livemode,
                sum(CASE WHEN kind = 'refund' THEN -amount_minor ELSE amount_minor END) AS amount
-        FROM payments_operation WHERE next_attempt_at IS NOT NULL
+        FROM payments_operation WHERE next_attempt_at IS NOT NULL AND kind <> 'void'
         GROUP BY 1, 2, 3
     )
     SELECT address, currency, coalesce(held.amount, 0)::bigint, coalesce(open.amount, 0)::bigint

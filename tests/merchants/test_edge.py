@@ -49,7 +49,7 @@ def test_a_pool_without_connections_is_a_503(bearer: dict[str, str], monkeypatch
     ("method", "path", "status"),
     [
         ("get", "/v1/nowhere", 404),
-        ("post", "/v1/charges/ch_x", 405),
+        ("delete", "/v1/charges/ch_x", 405),
         ("delete", "/v1/charges", 405),
         ("put", "/v1/refunds", 405),
         ("get", "/v1/charges/ch_x", 404),

@@ -1,0 +1,56 @@
+"""The state machines as they are in the code, drawn for docs/states.md in Mermaid, which GitHub and GitLab show."""
+
+from typing import Any
+
+from payments.models import Charge, Operation, PaymentIntent, Refund
+
+MACHINES: list[tuple[Any, str]] = [
+    (
+        PaymentIntent,
+        "What a merchant wants paid, once. A declined attempt leads back to `requires_payment_method`, since "
+        "another card may pay; nothing leads out of `succeeded` and `canceled`. While the outcome of an attempt "
+        "is unknown the intent is `processing`, and can be neither confirmed, changed nor canceled.",
+    ),
+    (
+        Charge,
+        "One attempt at one processor. Its ends are final: refunded, disputed and paid out are told by rows of "
+        "their own. Money that a processor turns out to have taken for a `failed` charge is a charge of its own, "
+        "and goes back.",
+    ),
+    (
+        Refund,
+        "Money on its way back. `succeeded → failed` is forward too: the cardholder's bank may send it back.",
+    ),
+    (
+        Operation,
+        "One call to a processor, whose reference is the processor's idempotency key. `unknown` is a state with "
+        "an owner: the sweeper asks until the processor tells. Nothing leaves the four states at the end.",
+    ),
+]
+HEAD = """# States
+
+Drawn from the code by `manage.py draw_states`; a test holds this page to it. Every step that is not drawn is refused
+twice: by the model's method, and by a trigger of PostgreSQL whoever writes. Every step has its timeline row in the
+same transaction.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(
+        [HEAD, *(f"## {model.__name__}\n\n{words}\n\n{drawing(model)}" for model, words in MACHINES)]
+    )
+
+
+def drawing(model: Any) -> str:
+    """One machine, its steps in the order of its states."""
+    order = {value: number for number, value in enumerate(model.State.values)}
+    steps = sorted(
+        (order[str(step.source)], order[str(step.target)], step.name)
+        for step in model._meta.get_field("state").get_all_transitions(model)
+    )
+    names = list(order)
+    lines = [f"    {names[source]} --> {names[target]}: {name}" for source, target, name in steps]
+    moving = {source for source, _, _ in steps}
+    ends = [f"    {name} --> [*]" for name, number in order.items() if number not in moving]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, *ends, "```", ""])

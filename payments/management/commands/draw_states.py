@@ -1,0 +1,17 @@
+"""`draw_states`: writes docs/states.md from the models."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from payments.drawings import page
+
+
+class Command(BaseCommand):
+    help = "Draws the state machines into docs/states.md."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target = settings.BASE_DIR / "docs" / "states.md"
+        target.write_text(page())
+        self.stdout.write(f"Wrote {target.relative_to(settings.BASE_DIR)}.")
