@@ -19,12 +19,23 @@ TONES = {
     "partially_refunded": "info",
     "refunded": "quiet",
     "not_done": "quiet",
+    "action_required": "info",
+    "requires_confirmation": "open",
     "canceled": "quiet",
+    "voided": "quiet",
+    "expired": "quiet",
     "failed": "bad",
     "declined": "bad",
     "requires_payment_method": "bad",
     "given_up": "bad",
     "unknown": "bad",
+}
+
+OURSELVES = {
+    "": "Tollgate",
+    "beat": "Tollgate, on schedule",
+    "cardholder": "The cardholder",
+    "sweeper": "Tollgate, looking after it",
 }
 
 
@@ -52,4 +63,6 @@ def who(actor: str) -> str:
         return f"{name} (staff)"
     if actor.startswith(("sk_", "pk_")):
         return f"API key {actor}"
-    return {"sweeper": "Tollgate, looking after it", "": "Tollgate"}.get(actor, actor)
+    if kind == "notification" and name:
+        return f"{name}, by notification"
+    return OURSELVES.get(actor, actor)

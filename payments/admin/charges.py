@@ -18,7 +18,7 @@ from payments.models import Charge, Refund
 from payments.showing import card_text, shown_state, state_badge
 
 REFUNDED = (
-    Refund.objects.filter(charge=OuterRef("pk"), state=Refund.State.SUCCEEDED)
+    Refund.objects.filter(charge=OuterRef("pk"), state=Refund.State.SUCCEEDED, voids=False)
     .order_by()
     .values("charge")
     .annotate(total=Sum("amount_minor"))

@@ -25,6 +25,7 @@ STATES = {
     ProcessorHealth.State.OPEN: ("Left alone", "bad"),
     ProcessorHealth.State.HALF_OPEN: ("Being tried again", "open"),
 }
+MAX_CURRENCIES_NAMED = 6
 LIST = "admin:payments_processorhealth_changelist"
 
 
@@ -134,7 +135,12 @@ def _shown(name: str, row: ProcessorHealth | None) -> Shown:
 
 def _abilities(name: str) -> str:
     can = routing.processor(name).capabilities
-    currencies = "every currency" if can.currencies is None else f"{len(can.currencies)} currencies"
+    if can.currencies is None:
+        currencies = "every currency"
+    elif len(can.currencies) > MAX_CURRENCIES_NAMED:
+        currencies = f"{len(can.currencies)} currencies"
+    else:
+        currencies = ", ".join(sorted(can.currencies)).upper()
     without = [
         words
         for words, able in (

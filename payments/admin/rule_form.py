@@ -113,7 +113,7 @@ class RuleForm(forms.Form):
                 required=False,
                 min_value=0,
                 max_value=MAX_SHARE,
-                label=f"Share {row + 1} in percent",
+                label="Percent",
                 widget=text_input(inputmode="numeric"),
             )
 
@@ -172,7 +172,7 @@ class RuleForm(forms.Form):
             if any(target["processor"] == name for target in targets):
                 self.add_error(f"processor_{row}", f"{name} is named twice.")
             targets.append({"processor": name, "percent": percent or 0})
-        if self.errors:
+        if any(name.startswith(("processor_", "percent_")) for name in self.errors):
             return
         if not targets:
             self.add_error("processor_0", "Name at least one processor.")

@@ -253,6 +253,7 @@ class Migration(migrations.Migration):
                         models.Q(
                             models.Q(
                                 ("order_held", models.F("order_reference")),
+                                ("order_held__isnull", False),
                                 (
                                     "state__in",
                                     ["processing", "requires_action", "requires_capture", "succeeded"],

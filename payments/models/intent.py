@@ -62,7 +62,11 @@ class PaymentIntent(Owned):
                 | (
                     ~models.Q(order_reference="")
                     & (
-                        models.Q(state__in=BINDING, order_held=models.F("order_reference"))
+                        models.Q(
+                            state__in=BINDING,
+                            order_held__isnull=False,
+                            order_held=models.F("order_reference"),
+                        )
                         | (~models.Q(state__in=BINDING) & models.Q(order_held=None))
                     )
                 ),

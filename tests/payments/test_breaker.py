@@ -116,6 +116,7 @@ def test_failures_below_half_of_the_calls_do_not_open_it(bank: str) -> None:
         NotFound(),
         Failed("re_1", "expired_or_canceled_card"),
         NotSent("You cannot use a token more than once.", "token_already_used"),
+        NotSent("The processor refused this request.", "request_refused"),
         NotSent("The vault could not be reached.", "vault_unavailable"),
     ],
 )
@@ -128,7 +129,8 @@ def test_an_answer_is_no_failure_and_neither_is_what_is_our_fault(
 
 
 @pytest.mark.parametrize(
-    "outcome", [NotSent("turned away"), NotSent("refused", "connection_failed"), FAILURE]
+    "outcome",
+    [FAILURE, *(NotSent("not done", code) for code in ("", "connection_failed", "processor_refused"))],
 )
 def test_a_call_that_came_to_nothing_for_technical_reasons_is_a_failure(bank: str, outcome: Outcome) -> None:
     for _ in range(5):
