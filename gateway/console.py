@@ -39,6 +39,10 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Payment intents", "shopping_cart", "payments_paymentintent"),
             ("Operations", "sync_alt", "payments_operation"),
         ],
+        "Routing": [
+            ("Rules", "alt_route", "payments_routingrule"),
+            ("Processors", "dns", "payments_processorhealth"),
+        ],
         "Ledger": [
             ("Trial balance", "balance", "ledger_ledgeraccount_trial_balance"),
             ("Accounts", "account_tree", "ledger_ledgeraccount"),

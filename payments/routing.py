@@ -66,14 +66,6 @@ def availability(livemode: bool, *, busy: Collection[str] = ()) -> list[Availabl
     return found
 
 
-def choose(*, livemode: bool) -> str:
-    """The name of the processor for a new attempt. NoProcessor where none serves the mode."""
-    for name, config in settings.PROCESSORS.items():
-        if config["livemode"] == livemode:
-            return str(name)
-    raise NoProcessor(livemode=livemode)
-
-
 def check_configured(name: str) -> None:
     """ProcessorGone for a processor that is no longer set up, before anything is promised in its name."""
     if name not in settings.PROCESSORS:

@@ -16,7 +16,7 @@ def payment_intent(row: PaymentIntent, *, latest_charge: Charge | None) -> dict[
     return {
         "id": row.public_id,
         "object": "payment_intent",
-        "allowed_payment_method_types": None,
+        "allowed_payment_method_types": options.get("allowed_payment_method_types"),
         "amount": row.amount_minor,
         "amount_capturable": latest_charge.amount_minor if held and latest_charge else 0,
         "amount_received": received,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import dropwhile
 
 from django.conf import settings
 
@@ -13,6 +14,7 @@ from ledger.lines import reversed_lines
 from payments import bookings
 from payments.attempts import Actor, Attempt
 from payments.conclusions.drafts import Conclusion, charge_event, pending_answer
+from payments.health import allows
 from payments.models import Charge
 from payments.services.ask import CARD_IS_GONE, ask_processor
 from payments.services.finish import book, finish_charge
@@ -33,11 +35,17 @@ def pursue(attempt: Attempt, actor: Actor) -> Answer:
         outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
         after_processor()
         if attempt.others and isinstance(outcome, NotSent) and outcome.code not in OURS:
-            again = _fail_over(attempt, outcome, actor)
+            again = _fail_over(_with_open_doors(attempt), outcome, actor)
             if again is not None:
                 attempt = again
                 continue
         return finish_charge(attempt, outcome, actor)
+
+
+def _with_open_doors(attempt: Attempt) -> Attempt:
+    """The attempt with those processors next that are not left alone just now; with the first of them if all are."""
+    others = tuple(dropwhile(lambda name: not allows(name), attempt.others)) or attempt.others[:1]
+    return replace(attempt, others=others)
 
 
 @in_transaction

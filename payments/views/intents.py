@@ -81,6 +81,8 @@ class TermsParams(WordsParams):
     metadata: dict[str, str] | None = None
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
+    # The API's present name, and the one that it had.
+    allowed_payment_method_types: list[str] | None = None
     payment_method_types: list[str] | None = None
     order_reference: str | None = None
 
@@ -299,14 +301,15 @@ TEXTS = {
 def _options(asked: Any) -> dict[str, Any]:
     """What is shown as it came, and how a challenge is to be met. Cards are all there is to pay with."""
     options: dict[str, Any] = {}
-    types = getattr(asked, "payment_method_types", None)
-    if types is not None:
-        if set(types) != {"card"}:
-            raise InvalidRequest(
-                f"Invalid payment_method_types: {', '.join(types)[:100]}. Cards are all there is.",
-                param="payment_method_types",
-            )
-        options["payment_method_types"] = types
+    types = None
+    for name in ("allowed_payment_method_types", "payment_method_types"):
+        if (types := getattr(asked, name, None)) is not None:
+            if set(types) != {"card"}:
+                raise InvalidRequest(
+                    f"Invalid {name}: {', '.join(types)[:100]}. Cards are all there is.", param=name
+                )
+            options["allowed_payment_method_types"] = types
+            break
     methods = getattr(asked, "automatic_payment_methods", None)
     if methods is not None:
         options["automatic_payment_methods"] = msgspec.to_builtins(methods)
@@ -328,7 +331,7 @@ def _check_return(options: dict[str, Any], return_url: str) -> None:
         return
     raise InvalidRequest(
         "This PaymentIntent may send the cardholder to their bank: pass a return_url to come back to, or create it "
-        "with automatic_payment_methods[allow_redirects]=never or payment_method_types[]=card.",
+        "with automatic_payment_methods[allow_redirects]=never or allowed_payment_method_types[]=card.",
         param="return_url",
         code="parameter_missing",
     )

@@ -25,6 +25,7 @@ LISTS: dict[str, Any] = {
 OTHER_LISTS = [
     *("merchants/merchant", "ledger/ledgeraccount", "ledger/ledgertransaction", "ledger/ledgerentry"),
     *("webhooks/event", "webhooks/delivery", "webhooks/webhookendpoint", "auth/user", "auth/group"),
+    *("payments/routingrule", "payments/processorhealth"),
 ]
 
 

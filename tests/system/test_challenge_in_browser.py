@@ -58,7 +58,7 @@ def test_what_is_not_captured_in_time_expires(system: System, shop: NewMerchant,
             "amount": 10_000,
             "currency": "usd",
             "payment_method": "pm_card_visa",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "capture_method": "manual",
             "confirm": True,
         }
@@ -83,7 +83,7 @@ def _challenged(client: StripeClient) -> stripe.PaymentIntent:
             "amount": 10_000,
             "currency": "usd",
             "payment_method": "pm_card_authenticationRequired",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
         }
     )

@@ -33,22 +33,21 @@ def browser(system: System, shop: NewMerchant) -> StripeClient:
 
 
 def method(client: StripeClient, number: str = "4242424242424242") -> str:
-    card = {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"}
-    made = client.v1.payment_methods.create({"type": "card", "card": card})  # type: ignore[typeddict-item]
+    card: Any = {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"}
+    made = client.v1.payment_methods.create({"type": "card", "card": card})
     return made.id
 
 
 def pay(client: StripeClient, number: str = "4242424242424242", **more: Any) -> stripe.PaymentIntent:
-    return client.v1.payment_intents.create(
-        {
-            "amount": 10_000,
-            "currency": "usd",
-            "payment_method": method(client, number),
-            "confirm": True,
-            "return_url": "https://shop.test/done",
-            **more,
-        }
-    )
+    asked: Any = {
+        "amount": 10_000,
+        "currency": "usd",
+        "payment_method": method(client, number),
+        "confirm": True,
+        "return_url": "https://shop.test/done",
+        **more,
+    }
+    return client.v1.payment_intents.create(asked)
 
 
 def state_of(intent: stripe.PaymentIntent) -> str:
@@ -63,14 +62,12 @@ def test_an_intent_is_made_on_the_server_and_confirmed_in_the_browser(
     )
     assert (made.status, made.capture_method) == ("requires_payment_method", "automatic_async")
     assert made.client_secret is not None
-    paid = browser.v1.payment_intents.confirm(
-        made.id,
-        {
-            "payment_method": "pm_card_visa",
-            "return_url": "https://shop.test/done",
-            "client_secret": made.client_secret,  # type: ignore[typeddict-unknown-key]
-        },
-    )
+    asked: Any = {
+        "payment_method": "pm_card_visa",
+        "return_url": "https://shop.test/done",
+        "client_secret": made.client_secret,
+    }
+    paid = browser.v1.payment_intents.confirm(made.id, asked)
     assert (paid.status, paid.amount_received) == ("succeeded", 10_000)
     seen = browser.v1.payment_intents.retrieve(made.id, {"client_secret": made.client_secret})
     assert seen.status == "succeeded"
@@ -241,7 +238,7 @@ def test_an_order_is_paid_once_by_twenty_at_once(client: StripeClient, shop: New
                     "currency": "usd",
                     "payment_method": "pm_card_visa",
                     "confirm": True,
-                    "payment_method_types": ["card"],
+                    "allowed_payment_method_types": ["card"],
                     "order_reference": "order-1",  # type: ignore[typeddict-unknown-key]
                 }
             )

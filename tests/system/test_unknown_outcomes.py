@@ -22,7 +22,6 @@ def no_word_from_the_bank(bank: Bank) -> None:
     bank.notify("lost")
 
 
-
 def closed(shop: NewMerchant, kind: str = "sale") -> Operation:
     """The merchant's operation of that kind, once the sweeper has closed it."""
     return eventually(
