@@ -1,66 +1,76 @@
 """The adapter of the sandbox bank: JSON over HTTP. Card data is filled in by the vault on the way."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import urllib3
+import msgspec
 
+from processors.http import Http, NoAnswer, NoConnection
 from processors.protocol import (
     ActionRequired,
     Approved,
     AuthorizationRequest,
+    Capabilities,
     CaptureRequest,
+    CompletionRequest,
     Declined,
+    Failed,
+    FollowUp,
     NotFound,
+    Notification,
+    NotificationRefused,
     NotSent,
     Outcome,
     RefundRequest,
     Tombstoned,
     Unknown,
+    VoidRequest,
 )
+from processors.signatures import verify
 from processors.vault import Answered, ForwardRequest, VaultClient
 
-# Hundreds of threads of a web process may have a call in flight.
-MAX_CONNECTIONS = 256
-# Nobody's host is that far away: a connection that takes longer is not going to come.
-CONNECT_SECONDS = 3.0
 HEADERS = {"Authorization": "Bearer sandbox", "Content-Type": "application/json"}
+CARD = {
+    "number": "{{card.number}}",
+    "exp_month": "{{card.exp_month}}",
+    "exp_year": "{{card.exp_year}}",
+    "cvc": "{{card.cvc}}",
+}
 
 
 class SandboxProcessor:
     """See `processors.protocol.Processor`."""
 
-    def __init__(self, *, name: str, vault: VaultClient, url: str) -> None:
+    capabilities = Capabilities()
+
+    def __init__(self, *, name: str, vault: VaultClient, url: str, notification_secret: str = "") -> None:
         self.name = name
         self._vault = vault
         self._url = url
-        # No retries and no redirects: what was sent once may have been done.
-        self._http = urllib3.PoolManager(maxsize=MAX_CONNECTIONS, retries=False)
+        self._notification_secret = notification_secret
+        self._http = Http()
 
     def authorize(self, request: AuthorizationRequest, *, timeout_seconds: float) -> Outcome:
+        order = {
+            "reference": request.reference,
+            "amount": request.amount_minor,
+            "currency": request.currency,
+            "capture": request.capture,
+            "card": CARD,
+            "descriptor": request.descriptor,
+        }
+        if request.return_url:
+            order["return_url"] = request.return_url
         forwarded = self._vault.forward(
             ForwardRequest(
                 token=request.token,
                 merchant=request.merchant,
                 livemode=request.livemode,
-                reference=request.reference,
+                reference=request.payment,
                 method="POST",
                 url=f"{self._url}/v1/authorizations",
                 headers=HEADERS,
-                body={
-                    "reference": request.reference,
-                    "amount": request.amount_minor,
-                    "currency": request.currency,
-                    "capture": request.capture,
-                    "card": {
-                        "number": "{{card.number}}",
-                        "exp_month": "{{card.exp_month}}",
-                        "exp_year": "{{card.exp_year}}",
-                        "cvc": "{{card.cvc}}",
-                    },
-                    "descriptor": request.descriptor,
-                },
+                body=order,
                 timeout_seconds=timeout_seconds,
             )
         )
@@ -68,11 +78,18 @@ class SandboxProcessor:
             return _outcome(forwarded.status, forwarded.body)
         return forwarded
 
+    def complete(self, request: CompletionRequest, *, timeout_seconds: float) -> Outcome:
+        return self._call("/v1/completions", _order(request), timeout_seconds)
+
     def capture(self, request: CaptureRequest, *, timeout_seconds: float) -> Outcome:
-        return self._call("POST", "/v1/captures", _of_authorization(request), timeout_seconds)
+        return self._call("/v1/captures", _order(request), timeout_seconds)
+
+    def void(self, request: VoidRequest, *, timeout_seconds: float) -> Outcome:
+        order = {"reference": request.reference, "authorization": request.processor_id}
+        return self._call("/v1/voids", order, timeout_seconds)
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
-        return self._call("POST", "/v1/refunds", _of_authorization(request), timeout_seconds)
+        return self._call("/v1/refunds", _order(request), timeout_seconds)
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
         answer = self._send("GET", f"/v1/operations/{reference}", None, timeout_seconds)
@@ -81,8 +98,10 @@ class SandboxProcessor:
                 return Tombstoned(raw=body)
             case (404, {"error": "unknown_reference"}):
                 return NotFound()
-            case (int(status), body):
-                return _outcome(status, body)
+            case (200, body):
+                return _outcome(200, body)
+            case (int(status), _):
+                return Unknown(f"HTTP {status} to the lookup of {reference}")
             case NotSent(reason=reason):
                 return Unknown(reason)
             case _:
@@ -103,34 +122,41 @@ class SandboxProcessor:
             case _:
                 return answer
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any], timeout_seconds: float) -> Outcome:
-        match self._send(method, path, body, timeout_seconds):
+    def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
+        verify(body, headers.get("sandbox-signature", ""), self._notification_secret, now=now)
+        match _json(body):
+            case {"id": str(identity), "reference": str(reference), "type": str(kind)}:
+                return Notification(identity, reference, kind)
+            case _:
+                raise NotificationRefused("The notification has no id, reference and type.")
+
+    def _call(self, path: str, order: Mapping[str, Any], timeout_seconds: float) -> Outcome:
+        match self._send("POST", path, order, timeout_seconds):
             case (int(status), answer):
                 return _outcome(status, answer)
             case outcome:
                 return outcome
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, timeout_seconds: float
-    ) -> tuple[int, dict[str, Any]] | NotSent | Unknown:
+        self, method: str, path: str, order: Mapping[str, Any] | None, timeout_seconds: float
+    ) -> tuple[int, Any] | NotSent | Unknown:
         """Status and JSON of an answer that arrived whole; NotSent only where no connection was made."""
         try:
-            response = self._http.request(
+            answer = self._http.call(
                 method,
                 self._url + path,
-                body=None if body is None else json.dumps(body),
                 headers=HEADERS,
-                timeout=urllib3.Timeout(total=timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
-                redirect=False,
+                body=None if order is None else msgspec.json.encode(order),
+                timeout_seconds=timeout_seconds,
             )
-            return response.status, response.json()
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            return NotSent(f"{self.name} could not be reached: {type(error).__name__}")
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            return Unknown(f"{self.name} gave no answer: {type(error).__name__}")
+        except NoConnection as error:
+            return NotSent(f"{self.name} could not be reached: {error}")
+        except NoAnswer as error:
+            return Unknown(f"{self.name} gave no answer: {error}")
+        return answer.status, _json(answer.content)
 
 
-def _of_authorization(request: CaptureRequest | RefundRequest) -> dict[str, Any]:
+def _order(request: FollowUp) -> dict[str, Any]:
     return {
         "reference": request.reference,
         "authorization": request.processor_id,
@@ -138,12 +164,20 @@ def _of_authorization(request: CaptureRequest | RefundRequest) -> dict[str, Any]
     }
 
 
+def _json(content: bytes) -> Any:
+    """None for what is not JSON."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _outcome(status: int, body: Any) -> Outcome:
     """The bank's word as ours. Whatever is not a clear yes or no is Unknown."""
-    if status != 200 or not isinstance(body, dict):
-        return Unknown(f"HTTP {status} instead of an answer")
-    match body:
-        case {"status": "approved", "id": str(processor_id), "amount": int(amount_minor)}:
+    match status, body:
+        case 503, {"error": "not_done"}:
+            return NotSent("The bank turned the order away and did nothing.", "processor_refused")
+        case 200, {"status": "approved", "id": str(processor_id), "amount": int(amount_minor)}:
             return Approved(
                 processor_id=processor_id,
                 amount_minor=amount_minor,
@@ -152,11 +186,15 @@ def _outcome(status: int, body: Any) -> Outcome:
                 checks=body.get("checks") or {},
                 raw=body,
             )
-        case {"status": "declined", "decline_code": "tombstoned"}:
+        case 200, {"status": "declined", "decline_code": "tombstoned"}:
             return Tombstoned(raw=body)
-        case {"status": "declined", "decline_code": str(decline_code)}:
+        case 200, {"status": "declined", "decline_code": str(decline_code)}:
             return Declined(decline_code, checks=body.get("checks") or {}, raw=body)
-        case {"status": "action_required", "id": str(processor_id), "redirect_url": str(redirect_url)}:
+        case 200, {"status": "action_required", "id": str(processor_id), "redirect_url": str(redirect_url)}:
             return ActionRequired(processor_id, redirect_url, raw=body)
+        case 200, {"status": "failed", "id": str(processor_id)}:
+            return Failed(processor_id, body.get("failure_reason") or "unknown", raw=body)
+        case 200, {"status": str(word)}:
+            return Unknown(f"an answer that is neither yes nor no: status {word!r}")
         case _:
-            return Unknown(f"an answer that is neither yes nor no: status {body.get('status')!r}")
+            return Unknown(f"HTTP {status} instead of an answer")

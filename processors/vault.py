@@ -7,17 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
 
 from core.errors import ServiceUnavailable, TollgateError
 from core.ids import new_id
 from core.signing import HEADER, sign
+from processors.http import Answer, ConnectionBroken, Http, NoAnswer, NoConnection
 from processors.protocol import NotSent, Unknown
 
-# Hundreds of threads may wait for the vault at once; beyond this a connection serves one call.
-MAX_CONNECTIONS = 256
-CONNECT_SECONDS = 3.0
 # Reading or writing one row of the vault's database.
 ANSWER_SECONDS = 10.0
 # The vault gives up on the processor after the order's own time; this much later we give up on the vault.
@@ -63,7 +59,10 @@ class TokenDetails:
 @dataclass(frozen=True, slots=True)
 class ForwardRequest:
     """A processor's request. In `body`, `{{card.number}}`, `{{card.exp_month}}`, `{{card.exp_year}}` and
-    `{{card.cvc}}` stand for the card, each at most once; `reference` is what the token is spent on."""
+    `{{card.cvc}}` stand for the card, each at most once. It is sent as JSON, or as a form where the headers'
+    Content-Type says so. `reference` is what the token is spent on, a payment: every call for it may use the token.
+    `keep_code` is for a call after which another one needs the security code, or may.
+    """
 
     token: str
     merchant: str
@@ -74,6 +73,7 @@ class ForwardRequest:
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     timeout_seconds: float
+    keep_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class VaultClient:
     def __init__(self, base_url: str, shared_secret: str) -> None:
         self._base_url = base_url.rstrip("/")
         self._secret = shared_secret
-        self._http = urllib3.PoolManager(maxsize=MAX_CONNECTIONS, block=False, retries=False)
+        self._http = Http()
         self._static: dict[tuple[str, str], TokenDetails] = {}
 
     def token(self, token_id: str, merchant: str, livemode: bool) -> TokenDetails | None:
@@ -112,18 +112,12 @@ class VaultClient:
         if not livemode and (known := self._static.get((token_id, merchant))):
             return replace(known, card_id=new_id(known.card_id.partition("_")[0]))
         path = f"/internal/tokens/{token_id}?merchant={merchant}&livemode={livemode:d}"
-        try:
-            response = self._call("GET", path, b"", ANSWER_SECONDS)
-        except ProtocolError:
-            # The vault closed a connection that was idle. A read may be repeated.
-            response = self._read_again(path)
-        except HTTPError as error:
-            raise VaultUnavailable from error
+        response = self._read(path)
         if response.status == 404:
             return None
         if response.status != 200:
             raise VaultUnavailable
-        details = _details(msgspec.json.decode(response.data), livemode)
+        details = _details(msgspec.json.decode(response.content), livemode)
         if details.static:
             if len(self._static) >= MAX_REMEMBERED:
                 self._static.clear()
@@ -137,13 +131,13 @@ class VaultClient:
             response = self._call(
                 "POST", "/internal/forward", body, request.timeout_seconds + FORWARD_MARGIN_SECONDS
             )
-        except (NewConnectionError, ConnectTimeoutError) as error:
-            return NotSent(f"The vault could not be reached ({type(error).__name__}).", "vault_unavailable")
-        except HTTPError as error:
-            return Unknown(f"The vault gave no answer ({type(error).__name__}).")
+        except NoConnection as error:
+            return NotSent(f"The vault could not be reached ({error}).", "vault_unavailable")
+        except NoAnswer as error:
+            return Unknown(f"The vault gave no answer ({error}).")
         if response.status in REFUSED_BEFORE_SENDING:
-            return NotSent(f"The vault refused the order: {_message(response.data)}", "vault_refused")
-        return _outcome(response.status, response.data)
+            return NotSent(f"The vault refused the order: {_message(response.content)}", "vault_refused")
+        return _outcome(response.status, response.content)
 
     def push_publishable_key(
         self, *, key_hash: str, merchant: str, livemode: bool, revoked: bool, expires_at: int | None = None
@@ -163,10 +157,10 @@ class VaultClient:
             response = self._call(
                 "POST", "/internal/publishable_keys", msgspec.json.encode(notice), ANSWER_SECONDS
             )
-        except HTTPError as error:
+        except (NoConnection, NoAnswer) as error:
             raise VaultUnavailable from error
         if response.status != 200:
-            raise TollgateError(f"The vault refused a publishable key: {_message(response.data)}")
+            raise TollgateError(f"The vault refused a publishable key: {_message(response.content)}")
 
     def tokenize_passthrough(
         self,
@@ -192,15 +186,19 @@ class VaultClient:
         context = "\n".join((merchant, mode, client_ip, idempotency_key, content_type))
         try:
             response = self._call("POST", path, body, ANSWER_SECONDS, headers=headers, context=context)
-        except HTTPError as error:
+        except (NoConnection, NoAnswer) as error:
             raise VaultUnavailable from error
         kept = {name: response.headers[name] for name in CLIENT_HEADERS if name in response.headers}
-        return PassedOn(response.status, response.data, kept)
+        return PassedOn(response.status, response.content, kept)
 
-    def _read_again(self, path: str) -> urllib3.BaseHTTPResponse:
+    def _read(self, path: str) -> Answer:
         try:
-            return self._call("GET", path, b"", ANSWER_SECONDS)
-        except HTTPError as error:
+            try:
+                return self._call("GET", path, b"", ANSWER_SECONDS)
+            except ConnectionBroken:
+                # The vault closed a connection that was idle. A read may be repeated.
+                return self._call("GET", path, b"", ANSWER_SECONDS)
+        except (NoConnection, NoAnswer) as error:
             raise VaultUnavailable from error
 
     def _call(
@@ -212,15 +210,14 @@ class VaultClient:
         *,
         headers: Mapping[str, str] | None = None,
         context: str = "",
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         signature = sign(self._secret, method, path, body, context=context)
-        return self._http.request(
+        return self._http.call(
             method,
             self._base_url + path,
             body=body,
             headers={"Content-Type": "application/json", **(headers or {}), HEADER: signature},
-            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout_seconds), total=timeout_seconds),
-            redirect=False,
+            timeout_seconds=timeout_seconds,
         )
 
 

@@ -59,14 +59,15 @@ def captured(attempt: Attempt, amount_minor: int, now: datetime, *, event: str) 
     )
     balance.available_on = now + timedelta(days=attempt.settlement_days)
     charge.balance_transaction = balance.public_id
+    told = charge_event(attempt, event)
     return Conclusion(
         kind="charge.captured",
         reason="",
         booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor),
         booking_kind="sale_confirmed",
         balance=balance,
-        answer=done(attempt),
-        events=[charge_event(attempt, event), *intent_events(attempt, "succeeded")],
+        answer=done(attempt, told),
+        events=[told, *intent_events(attempt, "succeeded")],
     )
 
 

@@ -90,17 +90,15 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     charge.capture_before = charge.next_look_at = now + timedelta(days=settings.AUTHORIZATION_DAYS)
     if charge.late_of_id is None:
         intent.hold()
+    told = charge_event(attempt, "charge.succeeded")
     return Conclusion(
         kind="charge.authorized",
         reason="",
         booking=reversed_lines(bookings.sale_started(attempt.money)),
         booking_kind="sale_reversed",
         reverses_start=True,
-        answer=done(attempt),
-        events=[
-            charge_event(attempt, "charge.succeeded"),
-            *intent_events(attempt, "amount_capturable_updated"),
-        ],
+        answer=done(attempt, told),
+        events=[told, *intent_events(attempt, "amount_capturable_updated")],
     )
 
 

@@ -56,8 +56,10 @@ def shown_intent(intent: PaymentIntent, charge: Charge | None) -> dict[str, Any]
     return serializers.payment_intent(intent, latest_charge=charge)
 
 
-def done(attempt: Attempt) -> Answer:
-    return Answer(200, as_json(shown(attempt)))
+def done(attempt: Attempt, told: EventDraft | None = None) -> Answer:
+    """`told` is an event of the charge as it stands, where one was drawn up: it shows the same."""
+    same = told is not None and attempt.operation.shows == Operation.Shows.CHARGE
+    return Answer(200, as_json(told.data if same and told else shown(attempt)))
 
 
 def refused(attempt: Attempt, error: TollgateError) -> Answer:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 Behaviour = Callable[["Arrival"], None]
 
@@ -18,7 +19,9 @@ class Arrival(BaseHTTPRequestHandler):
     body: Any
 
     def do_POST(self) -> None:
-        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        is_form = self.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+        self.body = dict(parse_qsl(content.decode(), strict_parsing=True)) if is_form else json.loads(content)
         with self.server.lock:
             self.server.arrived.append((self.body, self.headers))
         self.server.behaviour(self)

@@ -137,6 +137,7 @@ def forward_request(
     body: Mapping[str, Any] | None = None,
     timeout_seconds: float = 5,
     headers: Mapping[str, str] | None = None,
+    keep_code: bool = False,
 ) -> ForwardRequest:
     return ForwardRequest(
         token=token,
@@ -148,6 +149,7 @@ def forward_request(
         headers=headers or {"Authorization": "Bearer sandbox"},
         body=body or {"amount": 100, "card": CARD_BODY},
         timeout_seconds=timeout_seconds,
+        keep_code=keep_code,
     )
 
 

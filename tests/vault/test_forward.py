@@ -72,6 +72,21 @@ class TestSingleUse:
         assert len(processor.arrived) == 2
         assert client.token(token, merchant.id, False).used is True  # type: ignore[union-attr]
 
+    def test_several_attempts_of_one_payment_may_use_it_and_one_that_never_left_takes_nothing_from_the_others(
+        self, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor, closed_port: int
+    ) -> None:
+        token = merchant.new_token()
+        turned_away, elsewhere = says(503, {"error": "not_done"}), f"http://127.0.0.1:{closed_port}"
+        processor.behave(turned_away)
+        client.forward(forward_request(merchant.id, token, processor.url, reference="pi_1"))
+        client.forward(forward_request(merchant.id, token, elsewhere, reference="pi_1"))
+        outcome = client.forward(forward_request(merchant.id, token, processor.url, reference="pi_2"))
+        assert isinstance(outcome, NotSent)
+        assert outcome.code == "token_already_used"
+        outcome = client.forward(forward_request(merchant.id, token, processor.url, reference="pi_1"))
+        assert outcome == Answered(503, {"error": "not_done"})
+        assert [body["card"]["cvc"] for body in processor.arrived] == ["123", "123"]
+
     def test_of_20_threads_with_two_references_one_reference_wins(
         self, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
     ) -> None:
@@ -283,26 +298,6 @@ class TestOutcomes:
             outcome = client.forward(forward_request(merchant.id, "tok_visa", processor.url))
             assert isinstance(outcome, Answered | Unknown)
         assert len(processor.arrived) <= 6
-
-
-class TestSecurityCodes:
-    def test_the_code_is_gone_after_an_answer(
-        self, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
-    ) -> None:
-        token = merchant.new_token()
-        for _ in range(2):
-            client.forward(forward_request(merchant.id, token, processor.url, reference="op_1"))
-        assert [body["card"]["cvc"] for body in processor.arrived] == ["123", None]
-
-    @pytest.mark.parametrize("behaviour", [hangs_up, says(500, {}), says(429, {}), says(409, {})])
-    def test_the_code_is_kept_while_the_outcome_is_open(
-        self, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor, behaviour: Any
-    ) -> None:
-        token = merchant.new_token()
-        processor.behave(behaviour)
-        for _ in range(2):
-            client.forward(forward_request(merchant.id, token, processor.url, reference="op_1"))
-        assert [body["card"]["cvc"] for body in processor.arrived] == ["123", "123"]
 
 
 class TestScrubbing:

@@ -11,8 +11,8 @@ from urllib3.util import parse_url
 
 from core.errors import InvalidRequest, ServiceUnavailable
 from core.faults import fault_point
-from vault.cvc_store import forget_cvc
-from vault.placeholders import check_placeholders, fill, values_of
+from vault.cvc_store import forget_cvc, forget_cvc_soon
+from vault.placeholders import JSON, check_encoding, check_placeholders, encode, fill, values_of
 from vault.scrubbing import scrub
 from vault.sending import Answered, NotSent, Outcome, send
 from vault.services.spending import NotSpendable, give_back, spend
@@ -34,7 +34,8 @@ log = logging.getLogger("tollgate.vault")
 
 
 class ForwardOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What the gateway asks for. `reference` is the processor's idempotency key."""
+    """What the gateway asks for. `reference` is what the token is spent on: a payment, whose every call may use
+    it. With `keep_code`, another call of the payment needs the security code too, or may."""
 
     token: str
     merchant: str
@@ -45,6 +46,13 @@ class ForwardOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     headers: dict[str, str]
     body: dict[str, Any]
     timeout_seconds: float
+    keep_code: bool = False
+
+    @property
+    def media_type(self) -> str:
+        """How the body is to be written."""
+        given = (value for name, value in self.headers.items() if name.lower() == "content-type")
+        return next(given, JSON).partition(";")[0].strip().lower()
 
 
 def forward_card(order: ForwardOrder) -> Outcome:
@@ -63,15 +71,15 @@ def forward_card(order: ForwardOrder) -> Outcome:
     outcome = send(
         order.method,
         order.url,
-        headers={"Content-Type": "application/json", **order.headers},
-        body=msgspec.json.encode(fill(order.body, values_of(card))),
+        headers=_headers(order),
+        body=encode(order.media_type, fill(order.body, values_of(card))),
         timeout_seconds=order.timeout_seconds,
     )
     after_answer()
     match outcome:
         case Answered(status, body):
             if status < 500 and status not in NOT_FINAL:
-                _forget_code(order.token)
+                _forget_code(order)
             return Answered(status, scrub(body, card.number))
         case NotSent():
             give_back(order.token, order.reference)
@@ -87,12 +95,21 @@ def _check(order: ForwardOrder) -> None:
         raise InvalidRequest(f"A card goes out by {', '.join(METHODS)}.", param="method")
     if not 0 < order.timeout_seconds <= MAX_SECONDS:
         raise InvalidRequest(f"timeout_seconds is at most {MAX_SECONDS:.0f}.", param="timeout_seconds")
+    if len({name.lower() for name in order.headers}) < len(order.headers):
+        raise InvalidRequest("A header is given twice.", param="headers")
     for name, value in order.headers.items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in OUR_HEADERS:
             raise InvalidRequest("A header that can't be sent.", param="headers")
         if not (value.isascii() and value.isprintable()):
             raise InvalidRequest(f"The header {name} holds characters that can't be sent.", param="headers")
     check_placeholders(order.body)
+    check_encoding(order.media_type, order.body)
+
+
+def _headers(order: ForwardOrder) -> dict[str, str]:
+    if any(name.lower() == "content-type" for name in order.headers):
+        return order.headers
+    return {"Content-Type": JSON, **order.headers}
 
 
 def _may_go_to(url: str) -> bool:
@@ -107,8 +124,9 @@ def _may_go_to(url: str) -> bool:
     return origin in settings.VAULT_FORWARD_ORIGINS
 
 
-def _forget_code(token: str) -> None:
+def _forget_code(order: ForwardOrder) -> None:
+    forget = forget_cvc_soon if order.keep_code else forget_cvc
     try:
-        forget_cvc(token)
+        forget(order.token)
     except ServiceUnavailable:
-        log.warning("the security code of %s stays until its time is over", token)
+        log.warning("the security code of %s stays until its time is over", order.token)
