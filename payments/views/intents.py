@@ -150,7 +150,8 @@ class PaymentIntents(PaymentView):
         )
         if not asked.confirm:
             return answer_response(create_intent(caller=self.caller, asked=wanted, key=self.key(request)))
-        _check_return(wanted.options, wanted.return_url)
+        if source:
+            _check_return(wanted.options, wanted.return_url)
         return answer_response(
             create_and_confirm(caller=self.caller, asked=wanted, key=required_key(request._request))
         )
@@ -194,7 +195,8 @@ class PaymentIntentConfirm(IntentView):
         given = self.given(request)
         columns = {name: value for name, value in _changes(asked, given).items() if name in CONFIRM_COLUMNS}
         options = _options(asked)
-        _check_return(found.options | options, columns.get("return_url", found.return_url))
+        if source or found.source:
+            _check_return(found.options | options, columns.get("return_url", found.return_url))
         key = required_key(request._request) if self.caller.secret else None
         return answer_response(
             confirm_intent(
