@@ -123,6 +123,10 @@ TEXTS = {
 }
 
 
+# What asks for nothing that would not happen anyway.
+NO_OPTIONS = (None, {}, {"card": {}}, {"card": {"request_three_d_secure": "automatic"}})
+
+
 def options_of(asked: Any) -> dict[str, Any]:
     """What is shown as it came, and how a challenge is to be met. Cards are all there is to pay with."""
     options: dict[str, Any] = {}
@@ -140,6 +144,11 @@ def options_of(asked: Any) -> dict[str, Any]:
         options["automatic_payment_methods"] = msgspec.to_builtins(methods)
     elif types is None and isinstance(asked, CreateParams):
         options["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "always"}
+    if asked.payment_method_options not in NO_OPTIONS:
+        raise InvalidRequest(
+            "Invalid payment_method_options: whether the cardholder is challenged is the issuer's decision here.",
+            param="payment_method_options",
+        )
     if asked.setup_future_usage:
         options["setup_future_usage"] = asked.setup_future_usage
     if hasattr(asked, "off_session"):

@@ -75,6 +75,7 @@ def browser(shop: NewMerchant, bank: ScriptedBank) -> Api:
         (f"{BASE}&order_reference={'x' * 256}", None, "order_reference"),
         (f"{BASE}&payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242",
          None, "payment_method_data[card][token]"),
+        (f"{BASE}&payment_method_options[card][request_three_d_secure]=any", None, "payment_method_options"),
         (f"{BASE}&expand[]=payment_method.customer", None, "expand"),
     ],
 )  # fmt: skip
