@@ -141,7 +141,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A processor's word that something became of our `reference`; what, is looked up."""
+    """A processor's word that something became of our `reference`; what, is looked up. An empty one is about
+    nothing of ours."""
 
     id: str
     reference: str

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from processors.http import Http, NoAnswer, NoConnection
+from core.http import Http, NoAnswer, NoConnection
 from processors.protocol import (
     ActionRequired,
     Approved,

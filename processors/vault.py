@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from core.errors import ServiceUnavailable, TollgateError
+from core.http import Answer, ConnectionBroken, Http, NoAnswer, NoConnection
 from core.ids import new_id
 from core.signing import HEADER, sign
-from processors.http import Answer, ConnectionBroken, Http, NoAnswer, NoConnection
 from processors.protocol import NotSent, Unknown
 
 # Reading or writing one row of the vault's database.

@@ -40,6 +40,8 @@ def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: flo
             "reference": told.reference[:64],
             "kind": told.kind[:60],
             "body": body.decode("utf-8", "replace").replace("\x00", ""),
+            # What is about nothing of ours is kept, and that is all.
+            **({} if told.reference else {"applied_at": timezone.now(), "next_attempt_at": None}),
         },
     )
     return new

@@ -7,8 +7,8 @@ from typing import Any
 
 import stripe
 
+from core.http import Http
 from core.money import CURRENCIES
-from processors.http import Http
 from processors.protocol import (
     AuthorizationRequest,
     Capabilities,

@@ -8,7 +8,7 @@ from typing import Any
 
 import stripe
 
-from processors.http import Http, NoAnswer, NoConnection
+from core.http import Http, NoAnswer, NoConnection
 
 # It would write an id into the home folder, and tell Stripe how long our calls take.
 stripe.enable_telemetry = False

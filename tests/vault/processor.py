@@ -132,6 +132,16 @@ def trickles(arrival: Arrival) -> None:
         pass
 
 
+def trickles_its_headers(arrival: Arrival) -> None:
+    try:
+        for number in range(100):
+            arrival.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: "[number : number + 1] or b"x")
+            arrival.wfile.flush()
+            time.sleep(0.1)
+    except OSError:
+        pass
+
+
 def redirects_to(url: str) -> Behaviour:
     def behave(arrival: Arrival) -> None:
         arrival.send_response(307)

@@ -22,6 +22,7 @@ from tests.vault.processor import (
     says,
     says_no_json,
     trickles,
+    trickles_its_headers,
     waits,
 )
 from tests.vault.room import CARD_BODY, VISA, Merchant, Room, forward_request
@@ -259,7 +260,7 @@ class TestOutcomes:
         assert isinstance(outcome, Unknown)
         assert len(processor.arrived) == 1
 
-    @pytest.mark.parametrize("behaviour", [waits(3), trickles])
+    @pytest.mark.parametrize("behaviour", [waits(3), trickles, trickles_its_headers])
     def test_the_timeout_is_for_the_whole_call(
         self, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor, behaviour: Any
     ) -> None:

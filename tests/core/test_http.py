@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from processors.http import MAX_ANSWER_BYTES, Answer, ConnectionBroken, Http, NoAnswer, NoConnection
+from core.http import MAX_ANSWER_BYTES, Answer, ConnectionBroken, Http, NoAnswer, NoConnection
 
 Script = Callable[[socket.socket], None]
 

@@ -15,7 +15,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, SSLError
 
-# Hundreds of threads of a web process may have a call in flight; beyond this a connection serves one call.
+MAX_HOSTS = 32
+# Hundreds of threads of a process may have a call in flight; beyond this a connection serves one call.
 MAX_CONNECTIONS = 256
 # Nobody's host is that far away: a connection that takes longer is not going to come.
 CONNECT_SECONDS = 3.0
@@ -48,7 +49,9 @@ class Http:
     """Keeps connections open between calls. Safe for many threads."""
 
     def __init__(self) -> None:
-        self._pool = urllib3.PoolManager(maxsize=MAX_CONNECTIONS, block=False, retries=False)
+        self._pool = urllib3.PoolManager(
+            num_pools=MAX_HOSTS, maxsize=MAX_CONNECTIONS, block=False, retries=False
+        )
         self._pool.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def call(
