@@ -5,7 +5,9 @@ import re
 
 # 13 to 19 digits, single spaces or dashes between them allowed, as people and forms write card numbers.
 CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-KEY = re.compile(r"\b(sk|pk|rk)_(test|live)_([A-Za-z0-9]+)|\b(whsec)_([A-Za-z0-9]+)")
+KEY = re.compile(
+    r"\b(sk|pk|rk)_(test|live)_([A-Za-z0-9]+)|\b(whsec)_([A-Za-z0-9]+)|\bpi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"
+)
 
 
 def luhn_valid(digits: str) -> bool:

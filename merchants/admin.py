@@ -22,7 +22,7 @@ from core.console import ReadOnlyAdmin
 from core.ids import random_text
 from core.showing import badge, link, moment, page_url
 from merchants.models import ApiKey, Merchant, key_prefix
-from merchants.services import create_merchant, issue_key, revoke_key, roll_key
+from merchants.services import create_merchant, issue_key, name_orders_by, revoke_key, roll_key
 
 OVERLAPS = [("0", "Stop at once"), ("1", "1 hour"), ("24", "24 hours"), ("72", "3 days"), ("168", "7 days")]
 KINDS = [(key_prefix(kind, livemode=mode), kind, mode) for mode in (False, True) for kind in ApiKey.Kind]
@@ -46,6 +46,17 @@ class IssueForm(forms.Form):
             (prefix, f"{kind.label} key, {'live' if mode else 'test'} mode") for prefix, kind, mode in KINDS
         ],
         widget=forms.Select(attrs={"class": "tg-select"}),
+    )
+
+
+class OrdersForm(forms.Form):
+    key = forms.CharField(
+        label="Metadata key that names the order",
+        help_text="A payment whose metadata has this key is one of that order, and an order is paid once. "
+        "Empty where the merchant has no such key.",
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES), "autofocus": True}),
     )
 
 
@@ -100,6 +111,7 @@ class MerchantAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         views: list[tuple[str, Callable[..., HttpResponse], str]] = [
+            ("<int:pk>/orders/", self.orders, "merchants_orders"),
             ("<int:pk>/keys/issue/", self.issue, "merchants_key_issue"),
             ("<int:pk>/keys/<int:key_pk>/roll/", self.roll, "merchants_key_roll"),
             ("<int:pk>/keys/<int:key_pk>/revoke/", self.revoke, "merchants_key_revoke"),
@@ -125,6 +137,17 @@ class MerchantAdmin(ReadOnlyAdmin):
         made = create_merchant(form.cleaned_data["name"])
         self.log_addition(request, made.merchant, "Created with four keys.")
         return self._keys(request, made.merchant, list(made.keys.values()), "Merchant created")
+
+    def orders(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Where the merchant's payments name their order."""
+        self._require(request, "merchants.change_merchant")
+        merchant = get_object_or_404(Merchant, pk=pk)
+        form = OrdersForm(request.POST or None, initial={"key": merchant.order_metadata_key})
+        if not (request.method == "POST" and form.is_valid()):
+            return self._form(request, form, row=merchant, title=f"Orders of {merchant}", button="Save")
+        name_orders_by(merchant, form.cleaned_data["key"])
+        self.log_change(request, merchant, f"Orders are named by metadata '{merchant.order_metadata_key}'.")
+        return self.back_to(merchant)
 
     def issue(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One more key."""

@@ -22,16 +22,22 @@ class NewMerchant:
     keys: dict[str, str]
 
 
-def create_merchant(name: str) -> NewMerchant:
+def create_merchant(name: str, *, order_metadata_key: str = "") -> NewMerchant:
     """A merchant with a secret and a publishable key in each mode."""
     with transaction.atomic():
-        merchant = Merchant.objects.create(name=name)
+        merchant = Merchant.objects.create(name=name, order_metadata_key=order_metadata_key)
         keys = {}
         for livemode in (False, True):
             for kind in (ApiKey.Kind.SECRET, ApiKey.Kind.PUBLISHABLE):
                 prefix = key_prefix(kind, livemode=livemode)
                 keys[prefix.rstrip("_")] = issue_key(merchant, kind=kind, livemode=livemode)[1]
     return NewMerchant(merchant, keys)
+
+
+def name_orders_by(merchant: Merchant, order_metadata_key: str) -> None:
+    """From now on this metadata key of the merchant's payments names their order; "" for none."""
+    merchant.order_metadata_key = order_metadata_key
+    merchant.save(update_fields=["order_metadata_key"])
 
 
 def issue_key(

@@ -30,6 +30,7 @@ OWN_CODES = {
     "processing_error": "processing_error",
     "authentication_required": "authentication_required",
     "authentication_failed": "payment_intent_authentication_failure",
+    "payment_intent_authentication_failure": "payment_intent_authentication_failure",
 }
 PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
 

@@ -23,6 +23,7 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
         "charge": "charge",
         "payment_intent": "payment_intent",
         "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
     },
     "payment_intent": {"latest_charge": "charge", "customer": None, "review": None},
     "balance_transaction": {"source": "charge or refund"},

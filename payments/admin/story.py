@@ -140,7 +140,7 @@ def answer_of(operation: Operation) -> str:
 
 
 def _bookings(operations: list[Operation]) -> list[Booking]:
-    references = [f"{o.public_id}:{phase}" for o in operations for phase in ("start", "finish")]
+    references = [f"{o.public_id}:{phase}" for o in operations for phase in ("start", "finish", "returned")]
     found = list(LedgerTransaction.objects.filter(reference__in=references).order_by("pk"))
     sides: dict[int, list[Side]] = defaultdict(list)
     for entry in LedgerEntry.objects.filter(transaction__in=found).select_related("account").order_by("pk"):
@@ -167,7 +167,9 @@ def _accounts(bookings: Iterable[Booking]) -> list[TAccount]:
 
 
 def _balances(charge: Charge, refunds: list[Refund]) -> list[BalanceTransaction]:
-    ids: list[Any] = [charge.balance_transaction, *(refund.balance_transaction for refund in refunds)]
+    ids: list[Any] = [charge.balance_transaction]
+    for refund in refunds:
+        ids += [refund.balance_transaction, refund.failure_balance_transaction]
     return list(BalanceTransaction.objects.filter(public_id__in=[i for i in ids if i]).order_by("pk"))
 
 

@@ -63,7 +63,8 @@ def failed(
     if isinstance(not_sent, NotSent):
         reason = not_sent.reason
         if not_sent.code == "token_already_used":
-            error = TokenAlreadyUsed(charge.source)
+            shows_intent = attempt.operation.shows == Operation.Shows.INTENT
+            error = TokenAlreadyUsed(charge.source, param="payment_method" if shows_intent else "source")
     elif not_sent is not None:
         reason = "The processor refuses our reference from now on; nothing was taken."
     return Conclusion(
@@ -84,7 +85,9 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     charge.authorization_code = outcome.authorization_code
     charge.network_transaction_id = outcome.network_transaction_id
     charge.card_checks = charge.card_checks | dict(outcome.checks)
-    if intent.takes_at_once:
+    if attempt.operation.kind == Operation.Kind.SALE or (
+        attempt.operation.kind == Operation.Kind.COMPLETE and intent.takes_at_once
+    ):
         return captured(attempt, outcome.amount_minor, now, event="charge.succeeded")
     charge.authorize()
     charge.capture_before = charge.next_look_at = now + timedelta(days=settings.AUTHORIZATION_DAYS)

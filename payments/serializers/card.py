@@ -3,6 +3,7 @@
 from typing import Any
 
 from payments.models import Charge
+from payments.serializers.time import unix
 
 # Cards and tokens say "Visa", payment methods say "visa".
 BRAND_NAMES = {
@@ -54,6 +55,11 @@ def card_details(row: Charge) -> dict[str, Any]:
         "three_d_secure": _three_d_secure(row),
         "transaction_link_id": None,
         "wallet": None,
+        **(
+            {"capture_before": unix(row.capture_before)}
+            if row.capture_before and row.state == Charge.State.AUTHORIZED
+            else {}
+        ),
     }
 
 

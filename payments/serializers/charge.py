@@ -56,7 +56,7 @@ def charge(row: Charge, *, refunded_minor: int = 0) -> dict[str, Any]:
         "receipt_url": None,
         "refunded": given_up or (captured and refunded_minor == row.captured_minor),
         "review": None,
-        "shipping": None,
+        "shipping": row.payment_intent.shipping,
         "source": legacy_card(row),
         "source_transfer": None,
         "statement_descriptor": row.statement_descriptor or None,
@@ -64,6 +64,8 @@ def charge(row: Charge, *, refunded_minor: int = 0) -> dict[str, Any]:
         "status": _status(row),
         "transfer_data": None,
         "transfer_group": None,
+        # Ours: money that came after that charge had ended as failed. It goes back.
+        **({"late_success_of": row.late_of.public_id} if row.late_of else {}),
     }
 
 

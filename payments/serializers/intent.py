@@ -41,7 +41,7 @@ def payment_intent(row: PaymentIntent, *, latest_charge: Charge | None) -> dict[
         "metadata": row.metadata,
         "next_action": _next_action(row, latest_charge),
         "on_behalf_of": None,
-        "payment_method": row.payment_method or None,
+        "payment_method": row.payment_method or (latest_charge.payment_method if latest_charge else None),
         "payment_method_configuration_details": None,
         "payment_method_options": None,
         "payment_method_types": ["card"],

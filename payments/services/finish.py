@@ -86,7 +86,7 @@ def _doubt(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     if operation.state == Operation.State.PROCESSING:
         operation.doubt()
         operation.save(update_fields=["state"])
-        if operation.takes_money_of_card:
+        if operation.takes_money_of_card or operation.kind == Operation.Kind.COMPLETE:
             for draft in intent_events(attempt, "processing"):
                 record(attempt, draft)
     reason = getattr(outcome, "reason", f"not what we asked for: {outcome}")

@@ -105,12 +105,14 @@ def update_intent(*, caller: Caller, intent: str, changes: dict[str, Any], key: 
 
     def work() -> dict[str, Any]:
         charge, row = lock_charge_of_intent(caller, intent)
-        terms = sorted(set(changes) - WORDS)
+        # Metadata that names the order once more says nothing new.
+        again = {"order_reference"} if changes.get("order_reference") == row.order_reference else set()
+        terms = set(changes) - WORDS - again
         if terms and row.state not in PaymentIntent.EDITABLE:
             raise unexpected_state(row, "updated", shown=shown_intent(row, charge))
         _check_terms(row, changes)
         for name, value in changes.items():
-            setattr(row, name, value)
+            setattr(row, name, row.options | value if name == "options" else value)
         if "source" in changes:
             row.payment_method = changes.get("payment_method") or card_id
             _equip(row)

@@ -2,9 +2,10 @@
 money that was taken after an attempt had ended as failed. A notification is a hint only; the lookup is the word."""
 
 from core.db import in_transaction, release_connection
-from payments import bookings, routing
+from payments import bookings, routing, serializers
 from payments.attempts import Actor, Attempt
 from payments.conclusions import is_final
+from payments.conclusions.drafts import EventDraft
 from payments.conclusions.refunding import came_back
 from payments.models import Charge, Operation, Refund
 from payments.outcomes import cleaned
@@ -14,7 +15,7 @@ from payments.services.finish import book, end_operation, finish_operation
 from payments.services.load import attempt_of, lock_attempt
 from payments.services.records import record, timeline
 from payments.services.refund import open_refund
-from payments.services.start import SHARED, Errand, charge_kind, hold, open_operation
+from payments.services.start import SHARED, Errand, hold, open_operation
 from payments.services.timing import LOOK_TIMEOUT_SECONDS
 from payments.services.void import start_void
 from processors.protocol import Approved, Declined, Failed, NotFound, Outcome, Tombstoned, Unknown
@@ -96,7 +97,8 @@ def _book_late(attempt: Attempt, said: Approved, actor: Actor) -> None:
     charge.payment_intent = intent
     charge.save(force_insert=True)
     charge.refresh_from_db(fields=["created_at"])
-    found = open_operation(charge_kind(intent), charge, said.amount_minor, Errand(actor))
+    asked = failed.operations.filter(kind__in=TAKES_MONEY).earliest("pk")
+    found = open_operation(asked.kind, charge, said.amount_minor, Errand(actor))
     hold(found, "sale_started", bookings.sale_started(found.money))
     reason = f"{failed.processor} took money for {failed.public_id}, which had ended as failed."
     timeline(found, "charge.late_success", actor, reason=reason)
@@ -106,6 +108,9 @@ def _book_late(attempt: Attempt, said: Approved, actor: Actor) -> None:
     if booked.state == Charge.State.CAPTURED:
         back = open_refund(booked, said.amount_minor, Errand(actor), at_once=True)
         timeline(back, "refund.started", actor, reason="Money that came late goes back.")
+        assert back.refund is not None
+        shown = serializers.refund(back.refund)
+        record(back, EventDraft("refund.created", back.refund.public_id, shown))
     elif booked.state == Charge.State.AUTHORIZED:
         start_void(booked, Operation.Cause.LATE, Errand(actor), at_once=True)
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.db import load_statement, release_connection, run_statement
+from core.redaction import redact
 from payments import routing
 from payments.attempts import Actor
 from payments.models import Operation
@@ -39,7 +40,7 @@ def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: flo
         defaults={
             "reference": told.reference[:64],
             "kind": told.kind[:60],
-            "body": body.decode("utf-8", "replace").replace("\x00", ""),
+            "body": redact(body.decode("utf-8", "replace").replace("\x00", "")),
             # What is about nothing of ours is kept, and that is all.
             **({} if told.reference else {"applied_at": timezone.now(), "next_attempt_at": None}),
         },

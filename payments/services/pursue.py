@@ -14,6 +14,7 @@ from ledger.lines import reversed_lines
 from payments import bookings
 from payments.attempts import Actor, Attempt
 from payments.conclusions.drafts import Conclusion, charge_event, pending_answer
+from payments.errors import decline_message
 from payments.health import allows
 from payments.models import Charge
 from payments.services.ask import CARD_IS_GONE, ask_processor
@@ -86,7 +87,7 @@ def _end(attempt: Attempt, outcome: Outcome, next_processor: str, actor: Actor) 
     operation.save(update_fields=["state", "next_attempt_at", "finished_at"])
     charge.decline()
     charge.failure_code = "processing_error"
-    charge.failure_message = f"{operation.processor} did not take the charge."
+    charge.failure_message = decline_message("processing_error")
     charge.save(update_fields=["state", "failure_code", "failure_message"])
     conclusion = Conclusion(
         kind="charge.not_sent",

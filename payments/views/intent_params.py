@@ -14,7 +14,7 @@ class AutomaticMethods(msgspec.Struct, forbid_unknown_fields=True):
     allow_redirects: Literal["always", "never"] = "always"
 
 
-class MethodData(msgspec.Struct):
+class MethodData(msgspec.Struct, forbid_unknown_fields=True):
     type: str
     card: dict[str, Any] | None = None
 
@@ -71,7 +71,6 @@ class CreateParams(TermsParams, kw_only=True):
 class CaptureParams(Params):
     amount_to_capture: int | None = None
     final_capture: bool | None = None
-    metadata: dict[str, str] | None = None
 
 
 class CancelParams(Params):
@@ -106,6 +105,8 @@ def changes_of(asked: WordsParams, given: dict[str, Any]) -> dict[str, Any]:
         changes["capture_method"] = capture_method_of(asked.capture_method)
     if "payment_method" in given or asked.payment_method_data is not None:
         changes["source"] = card_of(asked)[0]
+    if options := options_of(asked):
+        changes["options"] = options
     if isinstance(asked, UpdateParams):
         if asked.amount is not None:
             changes["amount_minor"] = asked.amount
@@ -124,7 +125,12 @@ TEXTS = {
 
 
 # What asks for nothing that would not happen anyway.
-NO_OPTIONS = (None, {}, {"card": {}}, {"card": {"request_three_d_secure": "automatic"}})
+NO_OPTIONS: tuple[dict[str, Any] | None, ...] = (
+    None,
+    {},
+    {"card": {}},
+    {"card": {"request_three_d_secure": "automatic"}},
+)
 
 
 def options_of(asked: Any) -> dict[str, Any]:

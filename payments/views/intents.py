@@ -132,7 +132,8 @@ class PaymentIntentConfirm(IntentView):
         self.check_owner(found, asked.client_secret)
         source, shown = card_of(asked)
         given = self.given(request)
-        columns = {name: value for name, value in changes_of(asked, given).items() if name in CONFIRM_COLUMNS}
+        may_set = CONFIRM_COLUMNS if self.caller.secret else BROWSER_COLUMNS
+        columns = {name: value for name, value in changes_of(asked, given).items() if name in may_set}
         options = options_of(asked)
         if source or found.source:
             check_return(found.options | options, columns.get("return_url", found.return_url))
@@ -148,7 +149,9 @@ class PaymentIntentConfirm(IntentView):
         )
 
 
-CONFIRM_COLUMNS = frozenset({"capture_method", "return_url", "receipt_email", "shipping"})
+BROWSER_COLUMNS = frozenset({"return_url", "receipt_email", "shipping"})
+# Whether money is held or taken is the merchant's own decision.
+CONFIRM_COLUMNS = BROWSER_COLUMNS | {"capture_method"}
 
 
 class PaymentIntentCapture(PaymentView):

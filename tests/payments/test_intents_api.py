@@ -198,3 +198,52 @@ def test_nothing_is_charged_by_what_is_refused(api: Api, caller: Any, bank: Scri
     for body in (BASE, f"{PAID}&amount=1", f"{PAID}&x=1"):
         api.post("payment_intents", body)
     assert bank.done == {} and balances(caller) == {}
+
+
+def test_a_browser_sees_nothing_of_fees_and_metadata(api: Api, browser: Api, bank: ScriptedBank) -> None:
+    _, made = api.post("payment_intents", f"{PAID}&metadata[margin]=90")
+    path = f"payment_intents/{made['id']}?client_secret={made['client_secret']}"
+    status, seen = browser.get(path)
+    assert (status, seen["status"]) == (200, "succeeded")
+    assert not {"metadata", "latest_charge"} & set(seen)
+    assert browser.get(f"{path}&expand[]=latest_charge.balance_transaction")[0] == 400
+
+
+def test_a_browser_can_not_turn_a_payment_into_a_hold(api: Api, browser: Api) -> None:
+    _, made = api.post("payment_intents", BASE)
+    body = f"payment_method=pm_card_visa&return_url=https://shop.test/&client_secret={made['client_secret']}"
+    path = f"payment_intents/{made['id']}/confirm"
+    _, paid = browser.post(path, f"{body}&capture_method=manual", key=None)
+    assert paid["status"] == "succeeded"
+
+
+def test_a_page_of_another_origin_may_confirm(api: Api) -> None:
+    _, made = api.post("payment_intents", BASE)
+    answer = Http().options(
+        f"/v1/payment_intents/{made['id']}/confirm", headers={"Origin": "https://shop.test"}
+    )
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (204, "*")
+    assert "Authorization" in answer["Access-Control-Allow-Headers"]
+
+
+def test_a_search_counts_when_asked(api: Api) -> None:
+    api.post("payment_intents", BASE)
+    found = api.get("payment_intents/search?query=amount>1&expand[]=total_count&expand[]=data.latest_charge")[
+        1
+    ]
+    assert (found["total_count"], len(found["data"])) == (1, 1)
+
+
+def test_metadata_that_names_the_paid_order_again_is_no_change_of_terms(
+    shop: NewMerchant, bank: ScriptedBank
+) -> None:
+    shop.merchant.order_metadata_key = "cart"
+    shop.merchant.save()
+    api = Api(shop.keys["sk_test"])
+    _, paid = api.post("payment_intents", f"{PAID}&metadata[cart]=11")
+    path = f"payment_intents/{paid['id']}"
+    assert api.post(path, "metadata[cart]=11&metadata[sent]=yes")[1]["metadata"] == {
+        "cart": "11",
+        "sent": "yes",
+    }
+    assert api.refused(path, "metadata[cart]=12")[0] == 400

@@ -14,7 +14,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")
+        parser.add_argument(
+            "--order-metadata-key",
+            default="",
+            metavar="KEY",
+            help="the metadata key that names a payment's order: an order is then paid once",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = create_merchant(options["name"])
+        made = create_merchant(options["name"], order_metadata_key=options["order_metadata_key"][:40])
         self.stdout.write(json.dumps({"merchant": made.merchant.public_id, "keys": made.keys}, indent=2))
