@@ -4,25 +4,21 @@ PostgreSQL says may be repeated."""
 import functools
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.utils import OperationalError
-from psycopg.rows import namedtuple_row
-from psycopg.types.numeric import Int8
 from psycopg_pool import PoolTimeout
 
 from core.errors import DatabaseUnavailable
+from core.prepared import run_prepared
 
 # Deadlocks and serialization failures vanish within a try or two; five is a limit, not a hope.
 MAX_TRIES = 5
 FIRST_PAUSE_SECONDS = 0.01
-# Uses of a statement after which psycopg would prepare it by itself.
-ONLY_WHEN_ASKED = 2**31
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,20 +37,9 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
     connection found dead is replaced: statements run this way must be harmless when repeated.
     DatabaseUnavailable when the pool is exhausted.
     """
-    if connection.in_atomic_block:
-        raise RuntimeError("a phase is a transaction of its own: don't run it inside another")
-    bound = {
-        name: BINDERS[type(value)](value) if type(value) in BINDERS else value
-        for name, value in values.items()
-    }
     for attempt in range(MAX_TRIES):
         try:
-            with _connection() as raw:
-                # Django's own cursors bind on the client's side, and it has psycopg ignore `prepare` as well. Parsing
-                # and planning these anew each time would take as long as running them.
-                raw.prepare_threshold = ONLY_WHEN_ASKED
-                cursor = psycopg.Cursor(raw, row_factory=namedtuple_row)
-                return cursor.execute(sql, bound, prepare=True).fetchall()
+            return _run_once(sql, values)
         except PoolTimeout as error:
             raise DatabaseUnavailable from error
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
@@ -98,14 +83,6 @@ def release_connection() -> None:
     connection.close()
 
 
-def _bigints(values: Sequence[Any]) -> list[Any]:
-    return [Int8(value) if type(value) is int else value for value in values]
-
-
-# Integers always as bigint: otherwise each mix of small and large ones would be prepared anew.
-BINDERS: dict[type, Callable[[Any], Any]] = {int: Int8, list: _bigints, tuple: _bigints}
-
-
 def _may_repeat(error: OperationalError) -> bool:
     """What is run again must be harmless when the lost commit had arrived after all: claims and references see
     to that."""
@@ -128,13 +105,19 @@ def _replace_dead_connections() -> None:
     connection.pool.check()  # type: ignore[attr-defined]
 
 
-def _connection() -> AbstractContextManager[Any]:
-    """Never a second one for a thread that holds one: as many such threads as the pool has places would wait
-    for each other."""
-    if connection.connection is not None:
-        return nullcontext(connection.connection)
-    pool = connection.pool  # type: ignore[attr-defined]
+def _run_once(sql: str, values: Mapping[str, Any]) -> list[Any]:
+    """Never on a second connection for a thread that holds one: as many such threads as the pool has places would
+    wait for each other."""
+    own: Any = connections[DEFAULT_DB_ALIAS]
+    if own.in_atomic_block:
+        raise RuntimeError("a phase is a transaction of its own: don't run it inside another")
+    if own.connection is not None:
+        return run_prepared(own.connection, sql, values)
+    pool = own.pool
     if pool.closed:
         pool.open()
-    held: AbstractContextManager[Any] = pool.connection()
-    return held
+    raw = pool.getconn()
+    try:
+        return run_prepared(raw, sql, values)
+    finally:
+        pool.putconn(raw)

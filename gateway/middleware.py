@@ -1,12 +1,21 @@
-"""The outermost layer of every request: its id."""
+"""The outermost layer of every request, its id; and Django's own layers, for the console only."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
 
 from core.ids import new_id
 from merchants.answers import API_VERSION
+
+API = "/v1/"
 
 
 class RequestIdMiddleware:
@@ -22,6 +31,35 @@ class RequestIdMiddleware:
         if not response.streaming:
             # One piece instead of chunks, which some clients and proxies read badly.
             response["Content-Length"] = str(len(response.content))
-        if request.path_info.startswith("/v1/"):
+        if request.path_info.startswith(API):
             response["Stripe-Version"] = request.META.get("HTTP_STRIPE_VERSION", API_VERSION)[:40]
         return response
+
+
+class ConsoleOnly(MiddlewareMixin):
+    """A layer of Django's that the API does without: it has keys instead of cookies, and neither pages nor forms."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(API):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]
+
+
+class ConsoleSessions(ConsoleOnly, SessionMiddleware):
+    pass
+
+
+class ConsoleForms(ConsoleOnly, CsrfViewMiddleware):
+    pass
+
+
+class ConsoleStaff(ConsoleOnly, AuthenticationMiddleware):
+    pass
+
+
+class ConsoleMessages(ConsoleOnly, MessageMiddleware):
+    pass
+
+
+class ConsoleFrames(ConsoleOnly, XFrameOptionsMiddleware):
+    pass

@@ -50,11 +50,11 @@ MIDDLEWARE = [
     "merchants.middleware.ApiKeyMiddleware",
     "gateway.card_passthrough.CardPassthroughMiddleware",
     "idempotency.middleware.IdempotencyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "gateway.middleware.ConsoleSessions",
+    "gateway.middleware.ConsoleForms",
+    "gateway.middleware.ConsoleStaff",
+    "gateway.middleware.ConsoleMessages",
+    "gateway.middleware.ConsoleFrames",
 ]
 
 ROOT_URLCONF = "gateway.urls"

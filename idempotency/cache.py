@@ -1,4 +1,5 @@
-"""Finished answers in Redis, for replays only. Whatever Redis says or fails to say, PostgreSQL is asked next."""
+"""Answers that were asked for again, in Redis: the second replay and all that follow. Whatever Redis says or fails
+to say, PostgreSQL is asked next."""
 
 import functools
 import logging
@@ -36,7 +37,7 @@ def recall(key: Key) -> Answer | None:
     if time.monotonic() < _resting_until:
         return None
     try:
-        raw: Any = _client(settings.REDIS_URL).get(key.cache_name)
+        raw = _lines(settings.REDIS_URL).get(key.cache_name.encode())
         kept = _decode(raw) if raw else None
     except (redis.RedisError, msgspec.DecodeError) as error:
         _rest(error)
@@ -47,21 +48,54 @@ def recall(key: Key) -> Answer | None:
 
 
 def remember(key: Key, answer: Answer) -> None:
-    """Puts a final answer, already kept in PostgreSQL, into Redis too."""
+    """Puts a final answer that PostgreSQL has replayed into Redis too."""
     if time.monotonic() < _resting_until:
         return
     kept = Kept(key.fingerprint, answer.status, answer.body, answer.original_request)
     try:
-        _client(settings.REDIS_URL).set(key.cache_name, _encode(kept), ex=KEEP_SECONDS)
+        _lines(settings.REDIS_URL).client.set(key.cache_name, _encode(kept), ex=KEEP_SECONDS)
     except redis.RedisError as error:
         _rest(error)
 
 
+class _Lines:
+    """Connections for single GETs. Every charge asks, almost always for nothing: through the client's layers that
+    would cost as much as parsing the request."""
+
+    def __init__(self) -> None:
+        # One client for the process: asked for each time, django-redis builds one for each thread, and each
+        # request pays for closing it.
+        self.client = get_redis_connection()
+        self._idle: list[Any] = []
+
+    def get(self, name: bytes) -> Any:
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            return self._ask(self.client.connection_pool.make_connection(), name)
+        try:
+            return self._ask(line, name)
+        except redis.ConnectionError:
+            # It was cut off while it waited; so were all that waited with it.
+            self._idle.clear()
+            return self._ask(line, name)
+
+    def _ask(self, line: Any, name: bytes) -> Any:
+        try:
+            line.send_packed_command([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name)])
+            found = line.read_response()
+        except BaseException:
+            # What is still to come would be taken for the next one's answer.
+            line.disconnect()
+            raise
+        self._idle.append(line)
+        return found
+
+
 @functools.cache
-def _client(url: str) -> Any:
-    """One for the process (and address): asked for each time, django-redis builds a client for each thread, and
-    each request pays for closing it."""
-    return get_redis_connection()
+def _lines(url: str) -> _Lines:
+    """Those of this process to one address."""
+    return _Lines()
 
 
 def _rest(error: Exception) -> None:

@@ -59,6 +59,8 @@ def fingerprint(path: str, parameters: Mapping[str, Any]) -> str:
 
 def _as_text(value: Any) -> Any:
     match value:
+        case str():
+            return value
         case dict():
             return {key: _as_text(item) for key, item in value.items()}
         case list():

@@ -53,7 +53,8 @@ class IdempotencyMiddleware:
         request.idempotency_key = key
         response = self.get_response(request)
         if answer := getattr(response, "answer", None):
-            if answer.final:
+            if answer.final and answer.replayed:
+                # Not the first time: most answers are never asked for again.
                 cache.remember(key, answer)
         elif response.status_code == 400:
             # The view refused the request before it took the claim. A key that was used before still

@@ -1,16 +1,25 @@
 """What every endpoint of the API has in common: who may call it and how it reads its parameters."""
 
+import functools
 from typing import Any, ClassVar, TypeVar
 
+from django.http import HttpRequest
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.errors import AuthenticationFailed, InvalidRequest
 from core.forms import parse_body, parse_form
 from core.params import Params, read
+from merchants.answers import JSON, JsonRenderer
 from merchants.auth import Caller
 
 P = TypeVar("P", bound=Params)
+
+RENDERER = JsonRenderer()
+# Never asked; a Request that is given none makes its own.
+NEGOTIATION = DefaultContentNegotiation()
 
 
 class SecretKeyRequired(AuthenticationFailed):
@@ -30,6 +39,10 @@ class MerchantView(APIView):
     metadata_class = None
     caller: Caller
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Without parsers and authenticators: parameters and callers are known by other ways."""
+        return Request(request, negotiator=NEGOTIATION)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         plain: Any = request._request
         if plain.refusal is not None:
@@ -38,9 +51,22 @@ class MerchantView(APIView):
         if not self.caller.secret and not self.publishable_allowed:
             raise SecretKeyRequired
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """JSON, whatever a client would like better."""
+        return RENDERER, JSON
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Allow": _allowed(type(self))}  # type: ignore[arg-type]  # classes can be hashed
+
     def read(self, request: Request, shape: type[P]) -> P:
         """The request's parameters (the body's, or a GET's query) as the endpoint's struct."""
         return read(shape, parameters(request._request))
+
+
+@functools.cache
+def _allowed(view: type[MerchantView]) -> str:
+    return ", ".join(view().allowed_methods)
 
 
 class LengthRequired(InvalidRequest):

@@ -1,4 +1,5 @@
-"""What PostgreSQL refuses by itself, whoever asks: raw SQL as the superuser, the owner and the application."""
+"""What PostgreSQL refuses by itself, whoever asks: raw SQL as the superuser, the owner and the application. The moves
+of states are in test_transitions.py."""
 
 import json
 from typing import Any
@@ -7,7 +8,7 @@ import psycopg
 import pytest
 
 from merchants.auth import Caller
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.models import Charge, Operation
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
 from tests.conftest import Books
@@ -56,61 +57,6 @@ def test_history_can_not_be_rewritten(books: Books, charge: Charge, table: str, 
 def test_money_rows_stay(books: Books, charge: Charge, table: str, by: str) -> None:
     for attack in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
         refuse(books, attack, by=by)
-
-
-@pytest.mark.parametrize("model", [Charge, PaymentIntent, Operation, Refund])
-def test_the_database_knows_the_same_transitions_as_the_models(
-    books: Books, charge: Charge, model: Any
-) -> None:
-    """Every pair of states, tried for real on a row that stands in the first one."""
-    state = model._meta.get_field("state")
-    drawn = {
-        (str(getattr(step.source, "value", step.source)), str(getattr(step.target, "value", step.target)))
-        for step in state.get_all_transitions(model)
-    }
-    states = [value for value, _ in model.State.choices]
-    table = model._meta.db_table
-    for old in states:
-        for new in states:
-            if old == new:
-                continue
-            with books.superuser() as connection:
-                connection.autocommit = False
-                row = connection.execute(f"SELECT min(id) FROM {table}").fetchone()
-                assert row is not None
-                # Only a superuser can set the stage; the rule itself is back for the attempt.
-                connection.execute("SET session_replication_role = replica")
-                for check in ("captured_charges_say_how_much", "open_operations_have_a_next_attempt"):
-                    connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {check}")
-                connection.execute(f"UPDATE {table} SET state = %s WHERE id = %s", [old, row[0]])
-                connection.execute("SET session_replication_role = origin")
-                try:
-                    connection.execute(f"UPDATE {table} SET state = %s WHERE id = %s", [new, row[0]])
-                    accepted = True
-                except psycopg.errors.CheckViolation:
-                    accepted = False
-                except psycopg.errors.UniqueViolation:
-                    accepted = True
-                connection.rollback()
-            assert accepted == ((old, new) in drawn), f"{table}: {old} → {new}"
-
-
-@pytest.mark.parametrize("state", ["captured", "authorized", "failed"])
-def test_a_charge_can_not_be_born_in_a_late_state(books: Books, charge: Charge, state: str) -> None:
-    columns = [
-        str(field.column)
-        for field in Charge._meta.concrete_fields
-        if field.column not in ("id", "public_id", "state")
-    ]
-    names = ", ".join(columns)
-    message = refuse(
-        books,
-        f"INSERT INTO payments_charge (public_id, state, {names}) "
-        f"SELECT 'ch_forged', %s, {names} FROM payments_charge WHERE id = %s",
-        state,
-        charge.pk,
-    )
-    assert "can not be born" in message
 
 
 def test_a_state_needs_its_timeline_row(books: Books, caller: Caller, bank: ScriptedBank, key: Any) -> None:

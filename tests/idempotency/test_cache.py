@@ -1,0 +1,80 @@
+"""Redis holds answers that were asked for again. It may forget, lie or be away: then PostgreSQL answers."""
+
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+
+from idempotency import cache
+from idempotency.keys import Answer, Key
+from merchants.services import create_merchant
+from tests.conftest import Books
+
+pytestmark = pytest.mark.usefixtures("books")
+
+FORM = "application/x-www-form-urlencoded"
+KEY = Key(1, False, "k", "f", "req_1")
+ANSWER = Answer(200, '{"id":"ch_1"}', original_request="req_0")
+
+
+@pytest.fixture
+def client(books: Books) -> Any:
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    return client
+
+
+def test_the_first_answer_stays_in_postgresql_and_its_replay_goes_to_redis(client: Any) -> None:
+    headers = {
+        "Authorization": f"Bearer {create_merchant('A shop').keys['sk_test']}",
+        "Idempotency-Key": "k",
+    }
+    endpoint = "url=https://93.184.215.14/hooks&enabled_events[]=*"
+
+    def ask() -> Any:
+        return Client().post("/v1/webhook_endpoints", endpoint, content_type=FORM, headers=headers)
+
+    replies, kept = [], []
+    for _ in range(3):
+        replies.append(ask())
+        kept.append(len(client.keys("answer:*")))
+    assert kept == [0, 1, 1]
+    assert len({reply.content for reply in replies}) == 1
+    assert [reply.headers.get("Idempotent-Replayed") for reply in replies] == [None, "true", "true"]
+
+
+def test_what_is_kept_is_recalled_for_the_same_request_only(client: Any) -> None:
+    assert cache.recall(KEY) is None
+    cache.remember(KEY, ANSWER)
+    assert cache.recall(KEY) == Answer(200, '{"id":"ch_1"}', replayed=True, original_request="req_0")
+    assert cache.recall(Key(1, False, "k", "other", "req_1")) is None
+    assert cache.recall(Key(1, True, "k", "f", "req_1")) is None
+
+
+def test_connections_that_redis_has_cut_off_are_replaced(client: Any) -> None:
+    cache.remember(KEY, ANSWER)
+    assert cache.recall(KEY) is not None
+    client.client_kill_filter(_type="normal", skipme=True)
+    assert cache.recall(KEY) is not None
+
+
+def test_an_answer_in_another_language_is_none(client: Any) -> None:
+    client.set(KEY.cache_name, b"\xc1 what")
+    try:
+        assert cache.recall(KEY) is None
+    finally:
+        cache._resting_until = 0.0
+
+
+def test_an_error_of_redis_leaves_no_half_answer_behind(client: Any) -> None:
+    client.lpush(KEY.cache_name, "a list")
+    try:
+        assert cache.recall(KEY) is None
+        assert cache._resting_until > 0
+    finally:
+        cache._resting_until = 0.0
+    client.flushdb()
+    cache.remember(KEY, ANSWER)
+    assert cache.recall(KEY) is not None
