@@ -67,6 +67,7 @@ class LedgerTransaction(models.Model):
         blank=True,
         related_name="+",
         db_index=False,
+        db_constraint=False,
     )
     occurred_at = models.DateTimeField(db_default=TransactionNow())
     booked_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
@@ -102,9 +103,11 @@ class LedgerTransaction(models.Model):
 class LedgerEntry(models.Model):
     """One line of a transaction: a positive amount is a debit, a negative one a credit."""
 
-    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries")
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False
+    )
     account = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False
+        LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
     )
     currency = models.CharField(max_length=3)
     amount_minor = models.BigIntegerField()

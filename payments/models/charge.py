@@ -22,7 +22,9 @@ class Charge(Owned):
         EXPIRED = "expired"
 
     public_id = prefixed("ch")
-    payment_intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="charges")
+    payment_intent = models.ForeignKey(
+        PaymentIntent, on_delete=models.PROTECT, related_name="charges", db_constraint=False
+    )
     state = FSMField(max_length=16, choices=State.choices, default=State.CREATED, protected=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)

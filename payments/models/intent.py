@@ -26,7 +26,9 @@ class PaymentIntent(Owned):
     EDITABLE = (State.REQUIRES_PAYMENT_METHOD, State.REQUIRES_CONFIRMATION)
 
     public_id = prefixed("pi")
-    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, db_index=False)
+    merchant = models.ForeignKey(
+        "merchants.Merchant", on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
     state = FSMField(max_length=24, choices=State.choices, default=State.PROCESSING, protected=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)

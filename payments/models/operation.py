@@ -55,9 +55,15 @@ class Operation(Owned):
     cause = text(12)
     shows = models.CharField(max_length=16, choices=Shows.choices, default=Shows.CHARGE, db_default="charge")
     payment_intent = models.ForeignKey(
-        PaymentIntent, on_delete=models.PROTECT, related_name="operations", db_index=False
+        PaymentIntent,
+        on_delete=models.PROTECT,
+        related_name="operations",
+        db_index=False,
+        db_constraint=False,
     )
-    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="operations")
+    charge = models.ForeignKey(
+        Charge, on_delete=models.PROTECT, related_name="operations", db_constraint=False
+    )
     refund = models.ForeignKey(
         Refund, on_delete=models.PROTECT, null=True, related_name="operations", db_index=False
     )

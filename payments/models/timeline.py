@@ -16,7 +16,7 @@ class TimelineEntry(models.Model):
     """What happened to a payment at one moment, by whom and why, with every state that it led to. Append-only."""
 
     payment_intent = models.ForeignKey(
-        PaymentIntent, on_delete=models.PROTECT, related_name="timeline", db_index=False
+        PaymentIntent, on_delete=models.PROTECT, related_name="timeline", db_index=False, db_constraint=False
     )
     merchant = models.ForeignKey(
         "merchants.Merchant", on_delete=models.PROTECT, db_constraint=False, db_index=False
@@ -27,9 +27,13 @@ class TimelineEntry(models.Model):
     actor = text(100)
     reason = text(500)
     request_id = text(40)
-    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, null=True, db_index=False)
+    charge = models.ForeignKey(
+        Charge, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
     refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, db_index=False)
-    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True, db_index=False)
+    operation = models.ForeignKey(
+        Operation, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
     intent_state = text(24)
     charge_state = text(16)
     refund_state = text(16)

@@ -14,12 +14,10 @@ WITH operation AS (
         card_checks = %(card_checks)s::jsonb, capture_before = %(capture_before)s,
         next_look_at = %(next_look_at)s, failure_code = %(failure_code)s,
         decline_code = %(decline_code)s, failure_message = %(failure_message)s
-    FROM operation
-    WHERE payments_charge.id = %(charge_id)s
+    WHERE id = %(charge_id)s AND EXISTS (SELECT FROM operation)
 ), intent AS (
     UPDATE payments_paymentintent SET state = %(intent_state)s, order_held = %(order_held)s
-    FROM operation
-    WHERE payments_paymentintent.id = %(intent_id)s
+    WHERE id = %(intent_id)s AND EXISTS (SELECT FROM operation)
 ), header AS (
     INSERT INTO ledger_transaction (reference, kind, livemode, merchant_id, occurred_at, reverses_id)
     SELECT %(finish_reference)s, %(booking_kind)s, %(livemode)s, %(merchant_id)s, now(),
@@ -59,7 +57,6 @@ WITH operation AS (
 ), answered AS (
     UPDATE idempotency_claim
     SET status = %(status)s, body = %(body)s, answered_at = now(), owner = ''
-    FROM operation
-    WHERE idempotency_claim.id = %(claim_id)s AND answered_at IS NULL
+    WHERE id = %(claim_id)s AND answered_at IS NULL AND EXISTS (SELECT FROM operation)
 )
 SELECT id FROM operation
