@@ -8,8 +8,6 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.clickjacking import XFrameOptionsMiddleware
-from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 from core.ids import new_id
@@ -49,17 +47,9 @@ class ConsoleSessions(ConsoleOnly, SessionMiddleware):
     pass
 
 
-class ConsoleForms(ConsoleOnly, CsrfViewMiddleware):
-    pass
-
-
 class ConsoleStaff(ConsoleOnly, AuthenticationMiddleware):
     pass
 
 
 class ConsoleMessages(ConsoleOnly, MessageMiddleware):
-    pass
-
-
-class ConsoleFrames(ConsoleOnly, XFrameOptionsMiddleware):
     pass

@@ -51,10 +51,10 @@ MIDDLEWARE = [
     "gateway.card_passthrough.CardPassthroughMiddleware",
     "idempotency.middleware.IdempotencyMiddleware",
     "gateway.middleware.ConsoleSessions",
-    "gateway.middleware.ConsoleForms",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "gateway.middleware.ConsoleStaff",
     "gateway.middleware.ConsoleMessages",
-    "gateway.middleware.ConsoleFrames",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "gateway.urls"
