@@ -8,7 +8,7 @@ class Owned(models.Model):
     """What every row carries: a public id, its merchant, its mode.
 
     The merchant's key is not a database constraint here: each check would lock the merchant's row in share
-    mode, once per row. Intents keep the constraint, and everything else of a payment hangs on its intent.
+    mode, once per row. Triggers look at the birth that an intent has its merchant, and all else its intent.
     """
 
     public_id: "models.CharField[str, str]"
