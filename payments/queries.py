@@ -37,11 +37,18 @@ def refund(caller: Caller, public_id: str) -> Refund:
 
 def lock_charge(caller: Caller, public_id: str, *, param: str = "id", in_path: bool = False) -> Charge:
     """The same, locked inside the caller's transaction."""
-    own = charges(caller).select_for_update(no_key=True, of=("self",))
-    found = own.filter(public_id=public_id).first()
+    own = Charge.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode, public_id=public_id)
+    found = with_intent(own.select_for_update(no_key=True).first())
     if found is None:
         raise ResourceMissing("charge", public_id, param=param, in_path=in_path)
     return found
+
+
+def with_intent(locked: Charge | None) -> Charge | None:
+    """A locked charge with its intent, read once the lock is held: a join would show it as it was before the wait."""
+    if locked is not None:
+        locked.payment_intent = PaymentIntent.objects.get(pk=locked.payment_intent_id)
+    return locked
 
 
 def payment_intents(caller: Caller) -> QuerySet[PaymentIntent]:

@@ -57,8 +57,7 @@ def _given_up(attempt: Attempt, now: datetime) -> Conclusion:
             events += [charge_event(attempt, "charge.expired"), *intent_events(attempt, "canceled")]
         case _:
             charge.void()
-            if charge.late_of_id is None:
-                _cancel(attempt, intent.cancellation_reason, now)
+            _cancel(attempt, intent.cancellation_reason, now)
             if not challenged:
                 before = {"amount_refunded": 0, "refunded": False}
                 events.append(charge_event(attempt, "charge.refunded", before))
@@ -76,6 +75,9 @@ def _given_up(attempt: Attempt, now: datetime) -> Conclusion:
 
 
 def _cancel(attempt: Attempt, reason: str, now: datetime) -> None:
+    """Money that came late was never part of what its intent came to."""
+    if attempt.charge.late_of_id is not None:
+        return
     attempt.intent.cancel()
     attempt.intent.canceled_at = now
     attempt.intent.cancellation_reason = reason

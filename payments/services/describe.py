@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.db import in_transaction
-from core.errors import ResourceMissing
 from idempotency.keys import Answer, Key
 from idempotency.services import answer_once
 from merchants.auth import Caller
@@ -40,11 +39,12 @@ def describe_refund(*, caller: Caller, refund: str, words: Words, key: Key | Non
     """The same for a refund."""
 
     def work() -> dict[str, Any]:
-        row = queries.refunds(caller).select_for_update(no_key=True, of=("self",)).filter(public_id=refund)
-        found = row.first()
-        if found is None:
-            raise ResourceMissing("refund", refund, in_path=True)
-        return _describe(caller, found, "refund", words, key)
+        found = queries.refund(caller, refund)
+        charge = queries.with_intent(Charge.objects.select_for_update(no_key=True).get(pk=found.charge_id))
+        row = Refund.objects.select_for_update(no_key=True).get(pk=found.pk)
+        assert charge is not None
+        row.charge, row.payment_intent = charge, charge.payment_intent
+        return _describe(caller, row, "refund", words, key)
 
     return answer_once(key, in_transaction(work))
 

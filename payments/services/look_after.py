@@ -8,6 +8,7 @@ from django.utils import timezone
 from core.db import in_transaction, load_statement, release_connection, run_statement
 from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation
+from payments.queries import with_intent
 from payments.services.learn import learn_of_charge
 from payments.services.start import Errand
 from payments.services.void import end_void, start_void
@@ -47,11 +48,8 @@ def look_after(charge_id: int) -> None:
 @in_transaction
 def _give_up(charge_id: int, now: datetime) -> Attempt | None:
     """A void where the charge's time is over; else when to look again."""
-    charge = (
-        Charge.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("payment_intent")
-        .get(pk=charge_id)
-    )
+    charge = with_intent(Charge.objects.select_for_update(no_key=True).get(pk=charge_id))
+    assert charge is not None
     match charge.state:
         case Charge.State.REQUIRES_ACTION:
             until, cause = charge.action_until, Operation.Cause.ABANDONED
