@@ -3,7 +3,8 @@
 import gc
 import os
 
-from django.core.signals import request_started
+from django.core.cache import close_caches
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 
@@ -19,9 +20,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 application = get_wsgi_application()
 
-# Every request gives its connection back when it ends, and queries are only kept for debugging.
+# Every request gives its connection back when it ends; queries are only kept for debugging; and the connections to
+# Redis are the process's, not a request's.
 request_started.disconnect(close_old_connections)
 request_started.disconnect(reset_queries)
+request_finished.disconnect(close_caches)
 
 # What was imported stays: nobody needs to look at it again.
 gc.collect()

@@ -26,6 +26,16 @@ def test_ids_sort_by_time_and_do_not_repeat() -> None:
     assert all(len(public_id) == len("ch_") + 24 for public_id in ids)
 
 
+def test_a_forked_process_makes_other_ids_than_its_parent() -> None:
+    """Ids are made in advance; none may be handed out on both sides of a fork."""
+    program = (
+        "import os; from core.ids import new_id; new_id('ch'); child = os.fork();"
+        "child and os.wait(); print(new_id('ch')[-16:], flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert len(set(done.stdout.split())) == 2
+
+
 @pytest.mark.parametrize(
     ("amount_minor", "currency", "shown"),
     [

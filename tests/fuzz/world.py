@@ -61,6 +61,7 @@ class World:
         made = create_merchant("A shop")
         self.merchant = made.merchant
         self.bearer = f"Bearer {made.keys['sk_test']}"
+        self.browser = f"Bearer {made.keys['pk_test']}"
         self.sent: list[Sent] = []
         self.told = 0
         # What was done, for whoever reads of a failure.
@@ -117,6 +118,18 @@ class World:
             connection.close()
         assert reply.status_code == 200, f"{reply.status_code} to GET {path}: {reply.content.decode()}"
         return reply.json()
+
+    def browse(self, path: str, params: dict[str, str]) -> None:
+        """A cardholder's browser: with the publishable key, and with none for what it does once."""
+        try:
+            reply = _client().post(
+                path, urlencode(params), content_type=FORM, headers={"Authorization": self.browser}
+            )
+        finally:
+            connection.close()
+        text = reply.content.decode()
+        self.note(f"a browser: POST {path}: {reply.status_code} {_gist(text)}")
+        assert reply.status_code < 500, text
 
     def come_back(self, intent: str) -> None:
         """The cardholder's browser, from the bank to our page."""
