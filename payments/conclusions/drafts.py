@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from core.errors import TollgateError
+from core.rows import new_row
 from idempotency.keys import Answer
 from ledger.lines import Line
 from payments import serializers
@@ -91,7 +92,8 @@ def intent_events(attempt: Attempt, *types: str) -> list[EventDraft]:
 def balance_transaction(
     attempt: Attempt, type: str, source: str, amount_minor: int, *, fee_minor: int = 0, reference: str = ""
 ) -> BalanceTransaction:
-    return BalanceTransaction(
+    return new_row(
+        BalanceTransaction,
         merchant_id=attempt.charge.merchant_id,
         livemode=attempt.charge.livemode,
         type=type,

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from core.errors import ResourceMissing, ServiceUnavailable
 from core.faults import fault_point
+from core.rows import new_row
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
 from merchants.auth import Caller
@@ -66,7 +67,8 @@ def create_charge(*, caller: Caller, asked: NewCharge, key: Key) -> Answer:
 
 def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt:
     """The rows of a charge that nobody has written yet."""
-    intent = PaymentIntent(
+    intent = new_row(
+        PaymentIntent,
         merchant_id=caller.merchant_id,
         livemode=caller.livemode,
         amount_minor=asked.amount_minor,
@@ -87,7 +89,8 @@ def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt
     route = routing.route(facts_of(intent, card), seed=intent.public_id)
     processor = route.processors[0]
     charge = new_charge(intent, card, processor)
-    operation = Operation(
+    operation = new_row(
+        Operation,
         merchant_id=caller.merchant_id,
         livemode=caller.livemode,
         amount_minor=asked.amount_minor,

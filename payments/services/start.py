@@ -12,6 +12,7 @@ from django.utils import timezone
 from core.db import load_statement, run_statement
 from core.ids import new_id
 from core.processes import me
+from core.rows import new_row
 from idempotency.errors import KeyTaken
 from idempotency.keys import Key
 from idempotency.services import take
@@ -161,7 +162,8 @@ def open_operation(
 
 def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str) -> Charge:
     """The row of an attempt at an intent, with the intent's own card and words, that nobody has written yet."""
-    return Charge(
+    return new_row(
+        Charge,
         merchant_id=intent.merchant_id,
         livemode=intent.livemode,
         amount_minor=intent.amount_minor,
