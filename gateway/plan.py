@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # More processes than this help nobody on a developer's machine, and each costs memory and time.
 MOST_WORKERS = 4
 # Made when they are needed: a slow bank holds a thread per charge in flight, and no database connection.
-WEB_THREADS = 512
+WEB_THREADS = 1024
 VAULT_THREADS = 256
 # Granian counts idle kept-alive connections too: a bound of the threads' number would shut new clients out.
 MOST_CONNECTIONS = 8192
