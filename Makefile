@@ -19,10 +19,12 @@ help:
 run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor
 
-# The vault has settings of its own, so its tests are a run of their own.
+# The vault has settings of its own, so its tests are a run of their own, beside the others: both mostly wait.
 test: .venv/dev.stamp
-	@$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault
-	@$(BIN)/python -m pytest
+	@log=$$(mktemp); trap 'kill $$vault 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault >$$log 2>&1 & vault=$$!; \
+	$(BIN)/python -m pytest; gateway=$$?; \
+	wait $$vault; held=$$?; echo "The vault's:"; cat $$log; [ $$gateway = 0 ] && [ $$held = 0 ]
 
 fuzz: .venv/dev.stamp
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))

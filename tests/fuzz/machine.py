@@ -20,6 +20,7 @@ TOO_LONG_FOR_A_CHARGE = timedelta(hours=2)
 AUTHORIZATION_IS_OVER = timedelta(days=8)
 # Doubt leads furthest.
 MOODS = [*Order, Order.CHALLENGES, Order.SILENT, Order.LOST, Order.LATE]
+NOT_DONE = [Order.UNREACHABLE, Order.TURNS_AWAY, Order.LIES]
 # Those that a bank hears of.
 CALLS = [Deed.CONFIRM, Deed.CAPTURE, Deed.CANCEL, Deed.REFUND, Deed.COME_BACK, Deed.SWEEP]
 
@@ -36,7 +37,7 @@ faults = st.builds(
     looks=st.lists(st.sampled_from(Look), max_size=2),
 )
 points = st.sampled_from(sorted(fault_points()))
-deeds = st.sampled_from(Deed)
+deeds = st.sampled_from([*Deed, Deed.SWEEP, Deed.LEARN])
 calls = st.sampled_from(CALLS)
 
 
@@ -266,3 +267,10 @@ class Gateway(Steps):
         with self.step(f"charge, and {other} during the call", faults):
             self.world.street.plan(Meanwhile(act, late))
             self.post_charge(capture=capture, order=order)
+
+    @rule(capture=st.booleans(), said=st.sampled_from(NOT_DONE), then=st.sampled_from(MOODS))
+    def overtake(self, capture: bool, said: Order, then: Order) -> None:
+        """The bank says that it did not do it, when the sweeper has sent it again meanwhile."""
+        with self.step("charge, and sweep during the call", Faults((said, then))):
+            self.world.street.plan(Meanwhile(self.world.sweep, False))
+            self.post_charge(capture=capture)
