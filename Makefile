@@ -19,12 +19,15 @@ help:
 run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor
 
-# The vault has settings of its own, so its tests are a run of their own, beside the others: both mostly wait.
+# The vault has settings of its own, so its tests are a run of their own. It and the tests of the whole system mostly
+# wait: they run beside the others, and are shown after them.
 test: .venv/dev.stamp
-	@log=$$(mktemp); trap 'kill $$vault 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
-	$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault >$$log 2>&1 & vault=$$!; \
-	$(BIN)/python -m pytest; gateway=$$?; \
-	wait $$vault; held=$$?; echo "The vault's:"; cat $$log; [ $$gateway = 0 ] && [ $$held = 0 ]
+	@logs=$$(mktemp -d); trap 'kill $$vault $$system 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault >$$logs/vault 2>&1 & vault=$$!; \
+	$(BIN)/python -m pytest tests/system >$$logs/system 2>&1 & system=$$!; \
+	$(BIN)/python -m pytest --ignore tests/system; failed=$$?; \
+	wait $$vault || failed=1; echo "The vault's:"; cat $$logs/vault; \
+	wait $$system || failed=1; echo "The whole system's:"; cat $$logs/system; exit $$failed
 
 fuzz: .venv/dev.stamp
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
