@@ -1,0 +1,240 @@
+"""Nobody reads or changes what is another merchant's, or in the other mode: tried on every route of the API, as the
+URLconf has them, so that a new route is covered by itself."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from core.ids import new_id
+from merchants.api import MerchantView
+from merchants.services import NewMerchant, create_merchant
+from tests.support.client import Client, Reply
+from tests.support.processes import System
+
+NAMED = re.compile(r"<str:\w+>")
+# Whoever comes without a key of the merchant's own.
+NOBODY = ["", "sk_test_unknown", "sk_live_unknown", "rk_test_unknown"]
+# Parameters by which a request names an object, and what kind of object.
+REFERENCES = {
+    "charge": "charges",
+    "payment_intent": "payment_intents",
+    "starting_after": "",
+    "ending_before": "",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address of the API and what answers there."""
+
+    template: str
+    methods: tuple[str, ...]
+    publishable_allowed: bool
+
+    @property
+    def collection(self) -> str:
+        """The first word of its path: what kind of object it names."""
+        return self.template.split("/")[2]
+
+    def of(self, public_id: str) -> str:
+        return NAMED.sub(public_id, self.template)
+
+
+def routes() -> list[Route]:
+    return sorted(_routes(get_resolver().url_patterns, "/"), key=lambda route: route.template)
+
+
+def _routes(patterns: Any, before: str) -> Iterator[Route]:
+    for pattern in patterns:
+        here = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, here)
+        elif isinstance(pattern, URLPattern) and here.startswith("/v1/"):
+            view = getattr(pattern.callback, "cls", None)
+            assert view is not None and issubclass(view, MerchantView), (
+                f"{here} asks for no key: an address under /v1 is answered by a MerchantView"
+            )
+            methods = tuple(name for name in ("GET", "POST", "DELETE") if hasattr(view, name.lower()))
+            yield Route(here, methods, view.publishable_allowed)
+
+
+ROUTES = routes()
+OF_ONE = [route for route in ROUTES if NAMED.search(route.template)]
+LISTS = [route for route in ROUTES if "GET" in route.methods and not NAMED.search(route.template)]
+
+
+@pytest.fixture
+def owner(system: System, shop: NewMerchant) -> Client:
+    return Client(system.web.url, shop.keys["sk_test"])
+
+
+@pytest.fixture
+def strangers(system: System, shop: NewMerchant) -> list[Client]:
+    """Another merchant in both modes, and this one in the other mode."""
+    other = create_merchant("Another shop")
+    keys = [other.keys["sk_test"], other.keys["sk_live"], shop.keys["sk_live"]]
+    return [Client(system.web.url, key) for key in keys]
+
+
+@pytest.fixture
+def objects(owner: Client) -> dict[str, str]:
+    """One object of each kind that the API has, all the owner's."""
+    return {name: make(owner) for name, make in MAKERS.items()}
+
+
+def _charge(owner: Client) -> str:
+    return str(owner.charge().json()["id"])
+
+
+def _refund(owner: Client) -> str:
+    return str(owner.post("/v1/refunds", {"charge": _charge(owner), "amount": 100}).json()["id"])
+
+
+def _intent(owner: Client) -> str:
+    fields = {"amount": 1_000, "currency": "usd", "capture_method": "manual", "confirm": "true"}
+    card = {"payment_method": "pm_card_visa", "payment_method_types[]": "card"}
+    return str(owner.post("/v1/payment_intents", fields | card).json()["id"])
+
+
+def _token(owner: Client) -> str:
+    card = {"card[number]": "4242424242424242", "card[exp_month]": 12, "card[exp_year]": 2040}
+    return str(owner.post("/v1/tokens", card).json()["id"])
+
+
+def _method(owner: Client) -> str:
+    card = {"card[number]": "4242424242424242", "card[exp_month]": 12, "card[exp_year]": 2040}
+    return str(owner.post("/v1/payment_methods", {"type": "card"} | card).json()["id"])
+
+
+def _hook(owner: Client) -> str:
+    hook = {"url": "http://127.0.0.1:9/hook", "enabled_events[]": "charge.expired"}
+    return str(owner.post("/v1/webhook_endpoints", hook).json()["id"])
+
+
+def _event(owner: Client) -> str:
+    _charge(owner)
+    return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
+
+
+# A route that names a kind of object which is not here fails, and says so.
+MAKERS: dict[str, Callable[[Client], str]] = {
+    "charges": _charge,
+    "refunds": _refund,
+    "payment_intents": _intent,
+    "tokens": _token,
+    "payment_methods": _method,
+    "webhook_endpoints": _hook,
+    "events": _event,
+}
+
+
+def never_was(public_id: str) -> str:
+    """An id of the same kind that nobody ever had."""
+    return new_id(public_id.split("_")[0])
+
+
+def asked(client: Client, method: str, path: str) -> Reply:
+    return client.get(path) if method == "GET" else client.send(method, path, b"")
+
+
+def said(reply: Reply, public_id: str) -> tuple[int, str]:
+    """What a stranger learns, but for the id that they asked for themselves."""
+    text = reply.body.decode().replace(public_id, "ID")
+    return reply.status, re.sub(r"req_\w+", "REQUEST", text)
+
+
+def test_each_route_names_a_kind_of_object_that_is_tried_here() -> None:
+    unknown = {route.collection for route in OF_ONE} - set(MAKERS)
+    assert not unknown, f"say in MAKERS how to make one: {sorted(unknown)}"
+    assert len(OF_ONE) >= 10
+
+
+@pytest.mark.parametrize("route", OF_ONE, ids=lambda route: route.template)
+def test_what_is_another_s_looks_as_if_it_had_never_been(
+    route: Route, owner: Client, strangers: list[Client]
+) -> None:
+    public_id = MAKERS[route.collection](owner)
+    nothing = never_was(public_id)
+    shown = f"/v1/{route.collection}/{public_id}"
+    before = owner.get(shown).json()
+    for stranger in strangers:
+        for method in route.methods:
+            reply = asked(stranger, method, route.of(public_id))
+            assert reply.status in (400, 404), (method, reply)
+            assert said(reply, public_id) == said(asked(stranger, method, route.of(nothing)), nothing)
+    assert owner.get(shown).json() == before
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_a_parameter_that_names_another_s_object_names_nothing(
+    name: str, owner: Client, strangers: list[Client]
+) -> None:
+    """In lists as in what is made of one: refunds of another's charge, pages after another's row."""
+    tried = 0
+    for route in LISTS:
+        collection = REFERENCES[name] or route.collection
+        if collection not in MAKERS:
+            continue
+        public_id = MAKERS[collection](owner)
+        nothing = never_was(public_id)
+        for stranger in strangers:
+            listed = stranger.get(f"{route.template}?{name}={public_id}")
+            assert said(listed, public_id) == said(
+                stranger.get(f"{route.template}?{name}={nothing}"), nothing
+            )
+            if "POST" in route.methods:
+                made = stranger.post(route.template, {name: public_id})
+                assert made.status in (400, 404), (route, made)
+                assert said(made, public_id) == said(stranger.post(route.template, {name: nothing}), nothing)
+            tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize("route", LISTS, ids=lambda route: route.template)
+def test_a_list_shows_nothing_of_anybody_else(
+    route: Route, objects: dict[str, str], strangers: list[Client]
+) -> None:
+    asked_for = f"{route.template}?query=amount>0" if route.template.endswith("/search") else route.template
+    for stranger in strangers:
+        reply = stranger.get(asked_for)
+        assert reply.status == 200, (asked_for, reply)
+        shown = reply.body.decode()
+        assert not [public_id for public_id in objects.values() if public_id in shown]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
+def test_without_a_key_of_one_s_own_there_is_nothing_at_all(
+    route: Route, system: System, owner: Client
+) -> None:
+    path = route.of(MAKERS[route.collection](owner)) if route in OF_ONE else route.template
+    for key in NOBODY:
+        for method in route.methods:
+            reply = asked(Client(system.web.url, key), method, path)
+            assert (reply.status, reply.json()["error"]["type"]) == (401, "invalid_request_error"), (
+                method,
+                key,
+                reply,
+            )
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
+def test_a_publishable_key_opens_only_what_browsers_need(
+    route: Route, system: System, shop: NewMerchant, owner: Client
+) -> None:
+    """Where it is allowed it still wants the intent's secret."""
+    browser = Client(system.web.url, shop.keys["pk_test"])
+    path = route.of(MAKERS[route.collection](owner)) if route in OF_ONE else route.template
+    for method in route.methods:
+        reply = asked(browser, method, path)
+        if route.publishable_allowed:
+            assert reply.status in (400, 401, 404), (method, reply)
+        else:
+            assert (reply.status, reply.json()["error"]["code"]) == (401, "secret_key_required"), (
+                method,
+                reply,
+            )
+        assert b"client_secret" not in reply.body
