@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
+from controls.queries import open_alerts
 from core.console import midnight
 from ledger.queries import unconfirmed
 from payments.models import Charge, Operation
@@ -49,6 +50,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Transactions", "receipt_long", "ledger_ledgertransaction"),
             ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
         ],
+        "Controls": [("Alerts", "notifications_active", "controls_alert")],
         "Webhooks": [
             ("Events", "bolt", "webhooks_event"),
             ("Deliveries", "send", "webhooks_delivery"),
@@ -142,6 +144,8 @@ def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
         context.update(_in_doubt(livemode))
     if may("ledger.view_ledgeraccount"):
         context["unconfirmed"] = [totals for totals in unconfirmed() if totals.livemode == livemode]
+    if may("controls.view_alert"):
+        context["alerts"] = open_alerts(limit=MAX_ROWS)
     if may("webhooks.view_delivery"):
         context["failing"] = _failing(livemode)
         context["deliveries"] = reverse("admin:webhooks_delivery_changelist")

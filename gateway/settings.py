@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "core",
     "merchants",
     "idempotency",
+    "controls",
     "ledger",
     "webhooks",
     "payments",

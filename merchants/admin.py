@@ -224,7 +224,7 @@ class MerchantAdmin(ReadOnlyAdmin):
         )
         return self.render(
             request,
-            "merchants/form.html",
+            "console/form.html",
             title=title,
             form=form,
             button=button,

@@ -25,7 +25,7 @@ LISTS: dict[str, Any] = {
 OTHER_LISTS = [
     *("merchants/merchant", "ledger/ledgeraccount", "ledger/ledgertransaction", "ledger/ledgerentry"),
     *("webhooks/event", "webhooks/delivery", "webhooks/webhookendpoint", "auth/user", "auth/group"),
-    *("payments/routingrule", "payments/processorhealth"),
+    *("payments/routingrule", "payments/processorhealth", "controls/alert"),
 ]
 
 
@@ -221,7 +221,7 @@ def test_money_in_doubt_is_on_the_home_page_and_in_its_list(
 
 
 def test_home_shows_only_what_a_person_may_see(staff: Staff) -> None:
-    parts = {"today", "late", "unconfirmed", "failing"}
+    parts = {"today", "late", "unconfirmed", "failing", "alerts"}
     for permissions, seen in ((), set()), (("view_charge",), {"today"}), (("view_operation",), {"late"}):
         page: Any = staff(*permissions).get("/admin/")
         assert page.status_code == 200
