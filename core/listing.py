@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from core.errors import InvalidRequest, ResourceMissing
 from core.params import Params
@@ -41,15 +41,22 @@ def list_page(
     kind: str,
     render: Callable[[list[M]], list[dict[str, Any]]],
     where: dict[str, Any] | None = None,
+    order: str = "pk",
 ) -> dict[str, Any]:
-    """One page of `own`, the rows of one merchant in one mode, narrowed by `where`, as the SDKs page through it."""
+    """One page of `own`, the rows of one merchant in one mode, narrowed by `where`, as the SDKs page through it.
+    Rows with the same `order` stand by their ids."""
     rows = _created(own.filter(**(where or {})), params.created)
     backward = params.ending_before is not None and params.starting_after is None
     if params.starting_after:
-        rows = rows.filter(pk__lt=_cursor(own, params.starting_after, kind, "starting_after"))
+        rows = rows.filter(
+            _beyond("lt", order, _cursor(own, params.starting_after, kind, "starting_after", order))
+        )
     if params.ending_before:
-        rows = rows.filter(pk__gt=_cursor(own, params.ending_before, kind, "ending_before"))
-    found = list(rows.order_by("pk" if backward else "-pk")[: params.limit + 1])
+        rows = rows.filter(
+            _beyond("gt", order, _cursor(own, params.ending_before, kind, "ending_before", order))
+        )
+    sign = "" if backward else "-"
+    found = list(rows.order_by(sign + order, sign + "pk")[: params.limit + 1])
     page = found[: params.limit]
     if backward:
         page.reverse()
@@ -61,11 +68,21 @@ def list_page(
     }
 
 
-def _cursor(own: QuerySet[M], public_id: str, kind: str, param: str) -> int:
-    pk = own.filter(public_id=public_id).values_list("pk", flat=True).first()
-    if pk is None:
+def _cursor(own: QuerySet[M], public_id: str, kind: str, param: str, order: str) -> tuple[int, int]:
+    place = own.filter(public_id=public_id).values_list(order, "pk").first()
+    if place is None:
         raise ResourceMissing(kind, public_id, param=param)
-    return int(pk)
+    at, pk = place
+    return int(at), int(pk)
+
+
+def _beyond(side: str, order: str, place: tuple[int, int]) -> Q:
+    """What comes after the place, on its `side`."""
+    at, pk = place
+    if order == "pk":
+        return Q(**{f"pk__{side}": pk})
+    # The first condition says no more than the others, but is one that an index can begin with.
+    return Q(**{f"{order}__{side}e": at}) & (Q(**{f"{order}__{side}": at}) | Q(**{f"pk__{side}": pk}))
 
 
 def _created(rows: QuerySet[M], created: int | Range | None) -> QuerySet[M]:

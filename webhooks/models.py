@@ -34,20 +34,42 @@ class Event(models.Model):
     request_id = models.TextField(default="", db_default="")
     idempotency_key = models.TextField(default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
+    # Both are given by PostgreSQL, whoever writes: the event's number among those of its object, and its place
+    # among all events, which follows the order in which they became visible where `id` does not.
+    sequence = models.PositiveIntegerField(db_default=0, editable=False)
+    position = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         db_table = "webhooks_event"
         constraints = [
             # Not `unique=True`, which on PostgreSQL brings a second index, for LIKE.
             models.UniqueConstraint(fields=["public_id"], name="event_ids_are_unique"),
+            models.UniqueConstraint(
+                fields=["object_id", "sequence"], name="events_of_an_object_are_numbered"
+            ),
         ]
         indexes = [
-            models.Index(fields=["merchant", "livemode", "id"], name="events_of_a_merchant"),
-            models.Index(fields=["object_id"], name="events_of_an_object"),
+            models.Index(fields=["merchant", "livemode", "position", "id"], name="events_of_a_merchant"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.public_id}"
+
+
+class EventClock(models.Model):
+    """One row: an event's position is the number of its database transaction, counted from `starts_at`. Another
+    PostgreSQL cluster, after a restore, counts its transactions anew, so then `starts_at` moves on."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    system_identifier = models.BigIntegerField()
+    starts_at = models.BigIntegerField()
+
+    class Meta:
+        db_table = "webhooks_event_clock"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="there_is_one_event_clock")]
+
+    def __str__(self) -> str:
+        return str(self.starts_at)
 
 
 class OutboxEntry(models.Model):

@@ -1,16 +1,29 @@
 """What a merchant may see of events and endpoints, in one mode."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from webhooks.models import Delivery, Event, WebhookEndpoint
+from webhooks.event_types import matches
+from webhooks.models import Delivery, Event, OutboxEntry, WebhookEndpoint
+
+
+class Watermark(Func):
+    """Events whose `position` is below it are all there: every database transaction that could add one among them
+    has ended. A list up to here, by `position` and `id`, only ever grows at its end."""
+
+    template = (
+        "(SELECT starts_at + pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM webhooks_event_clock)"
+    )
+    output_field = BigIntegerField()
 
 
 def events(merchant_id: int, *, livemode: bool) -> QuerySet[Event]:
-    """With `pending_webhooks`, the number of endpoints not told yet, and `undelivered`: some missed it."""
+    """With `pending`, the number of deliveries not made yet; `waiting`: endpoints were not looked for yet; and
+    `undelivered`: some missed it."""
     pending = (
         Delivery.objects.filter(event=OuterRef("pk"), state=Delivery.State.PENDING)
         .values("event")
@@ -18,10 +31,28 @@ def events(merchant_id: int, *, livemode: bool) -> QuerySet[Event]:
         .values("number")
     )
     missed = Delivery.objects.filter(event=OuterRef("pk")).exclude(state=Delivery.State.SUCCEEDED)
+    waiting = Exists(OutboxEntry.objects.filter(event=OuterRef("pk")))
     return Event.objects.filter(merchant_id=merchant_id, livemode=livemode).annotate(
-        pending_webhooks=Coalesce(Subquery(pending), 0),
-        undelivered=Exists(missed),
+        pending=Coalesce(Subquery(pending), 0),
+        waiting=waiting,
+        undelivered=Q(waiting) | Q(Exists(missed)),
     )
+
+
+def pending_webhooks(events: Sequence[Any]) -> list[int]:
+    """How many endpoints were not told yet, of each of one merchant's `events`."""
+    waiting = [event for event in events if event.waiting]
+    wanted: list[list[str]] = []
+    if waiting:
+        own = endpoints(waiting[0].merchant_id, livemode=waiting[0].livemode)
+        enabled = own.filter(state=WebhookEndpoint.State.ENABLED)
+        wanted = list(enabled.values_list("enabled_events", flat=True))
+    return [
+        sum(any(matches(pattern, event.type) for pattern in patterns) for patterns in wanted)
+        if event.waiting
+        else event.pending
+        for event in events
+    ]
 
 
 def endpoints(merchant_id: int, *, livemode: bool) -> QuerySet[WebhookEndpoint]:

@@ -18,9 +18,10 @@ class EventFacts(Protocol):
     previous_attributes: Any
     request_id: Any
     idempotency_key: Any
+    sequence: Any
 
 
-def event(facts: EventFacts, *, pending_webhooks: int) -> dict[str, Any]:
+def event(facts: EventFacts, pending_webhooks: int) -> dict[str, Any]:
     data = {"object": facts.data}
     if facts.previous_attributes is not None:
         data["previous_attributes"] = facts.previous_attributes
@@ -33,6 +34,8 @@ def event(facts: EventFacts, *, pending_webhooks: int) -> dict[str, Any]:
         "livemode": facts.livemode,
         "pending_webhooks": pending_webhooks,
         "request": {"id": facts.request_id or None, "idempotency_key": facts.idempotency_key or None},
+        # Ours; SDKs hand on what they do not know. Which of two events of one object came later.
+        "sequence": facts.sequence,
         "type": facts.type,
     }
 

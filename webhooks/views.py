@@ -126,8 +126,10 @@ class EventsView(MerchantView):
             given,
             url="/v1/events",
             kind="event",
-            render=lambda events: [_event(event) for event in events],
-            where=_narrowing(given),
+            render=_shown,
+            # The latest wait until nothing can come before them any more: no cursor passes an event by.
+            where={"position__lt": queries.Watermark(), **_narrowing(given)},
+            order="position",
         )
         return Response(page)
 
@@ -139,12 +141,12 @@ class EventView(MerchantView):
         event = own.filter(public_id=public_id).first()
         if event is None:
             raise ResourceMissing("event", public_id, in_path=True)
-        return Response(_event(event))
+        return Response(_shown([event])[0])
 
 
-def _event(event: Event) -> dict[str, Any]:
-    pending: int = event.pending_webhooks  # type: ignore[attr-defined]  # annotated by queries.events
-    return serializers.event(event, pending_webhooks=pending)
+def _shown(events: list[Event]) -> list[dict[str, Any]]:
+    pending = queries.pending_webhooks(events)
+    return [serializers.event(*one) for one in zip(events, pending, strict=True)]
 
 
 def _narrowing(given: EventListParams) -> dict[str, Any]:

@@ -15,6 +15,7 @@ WITH operation AS (
         next_look_at = %(next_look_at)s, failure_code = %(failure_code)s,
         decline_code = %(decline_code)s, failure_message = %(failure_message)s
     WHERE id = %(charge_id)s AND EXISTS (SELECT FROM operation)
+    RETURNING id
 ), intent AS (
     UPDATE payments_paymentintent SET state = %(intent_state)s, order_held = %(order_held)s
     WHERE id = %(intent_id)s AND EXISTS (SELECT FROM operation)
@@ -46,11 +47,12 @@ WITH operation AS (
            %(operation_state)s
     FROM operation
 ), event AS (
+    -- From the charge, once it is locked: an event's number among those of its charge is given under that lock.
     INSERT INTO webhooks_event
         (public_id, merchant_id, livemode, type, object_id, data, request_id, idempotency_key)
     SELECT %(event)s, %(merchant_id)s, %(livemode)s, %(event_type)s, %(charge)s, %(event_data)s::jsonb,
            %(request_id)s, %(key)s
-    FROM operation
+    FROM charge
     RETURNING id
 ), outbox AS (
     INSERT INTO webhooks_outbox (event_id) SELECT id FROM event

@@ -1,10 +1,11 @@
 """The one place where operations end: in one round trip or readably, the rows are the same; and it ends once."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from core.db import release_connection
 from idempotency.models import Claim
@@ -17,7 +18,10 @@ from payments.services.charge import NewCharge, create_charge
 from payments.services.finish import finish_operation
 from payments.services.resume import resume_operation
 from processors.protocol import Approved, Declined, NotSent, Outcome, Tombstoned, Unknown
+from tests.support.eventually import eventually
 from tests.support.scripted import ScriptedBank
+from webhooks.models import Event
+from webhooks.services import record_event
 
 # What differs from run to run, and nothing else may: identities, moments, and what is derived from them.
 VOLATILE = {
@@ -26,7 +30,7 @@ VOLATILE = {
     "deadline_at", "next_attempt_at", "lease_until", "xid", "payment_intent_id", "charge_id", "operation_id",
     "transaction_id", "claim_id", "event_id", "reverses_id", "balance_transaction", "payment_method",
     "key", "idempotency_key", "request_id", "operation", "reference", "ledger_reference", "source", "object_id",
-    "processor_id", "body", "data",
+    "processor_id", "body", "data", "position",
 }  # fmt: skip
 TABLES = [
     "payments_paymentintent",
@@ -124,6 +128,50 @@ def test_an_operation_ends_once(caller: Caller, bank: ScriptedBank, key: Any) ->
     assert (late.status, late.body) == (first.status, first.body)
     assert Charge.objects.get(merchant_id=caller.merchant_id).state == "captured"
     assert LedgerTransaction.objects.filter(merchant_id=caller.merchant_id).count() == 2
+
+
+def test_an_event_that_commits_during_the_call_comes_before_the_charges_own(
+    caller: Caller, bank: ScriptedBank, key: Any
+) -> None:
+    """Phase 2 waits for the charge's lock in the statement that gives its event a number."""
+    began, threads = threading.Event(), []
+
+    def update() -> None:
+        try:
+            with transaction.atomic():
+                charge = Charge.objects.select_for_update(no_key=True).get(merchant_id=caller.merchant_id)
+                began.set()
+                eventually(_somebody_waits_for_a_lock)
+                record_event(
+                    merchant_id=caller.merchant_id,
+                    livemode=False,
+                    type="charge.updated",
+                    object_id=charge.public_id,
+                    data={},
+                )
+        finally:
+            connection.close()
+
+    def updated_meanwhile() -> Outcome:
+        threads.append(threading.Thread(target=update))
+        threads[0].start()
+        assert began.wait(20)
+        return Approved("auth_1", 10_000)
+
+    bank.script.append(updated_meanwhile)
+    answer = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("k"))
+    threads[0].join()
+    assert (answer.status, json.loads(answer.body)["status"]) == (200, "succeeded")
+    told = Event.objects.filter(merchant_id=caller.merchant_id).order_by("sequence")
+    assert list(told.values_list("sequence", "type")) == [(1, "charge.updated"), (2, "charge.succeeded")]
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def test_not_sent_ends_nothing_that_somebody_else_has_taken_over(

@@ -99,8 +99,9 @@ def start_servers(stack: ExitStack) -> Servers:
     return servers
 
 
-def migrate(program: list[str], environment: dict[str, str], role: str) -> None:
-    for arguments in (["migrate", "--verbosity", "0"], ["grant_application", role]):
+def migrate(program: list[str], environment: dict[str, str], role: str, *state: str) -> None:
+    """To the `state` that an app and a migration name, or to the latest."""
+    for arguments in (["migrate", "--verbosity", "0", *state], ["grant_application", role]):
         done = subprocess.run(
             [sys.executable, *program, *arguments],
             env=surroundings() | environment,

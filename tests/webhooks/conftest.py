@@ -47,7 +47,7 @@ class Shop:
                 merchant_id=self.merchant.pk,
                 livemode=livemode,
                 type=type,
-                object_id="ch_1",
+                object_id=more.pop("object_id", "ch_1"),
                 data=more.pop("data", {"id": "ch_1", "object": "charge", "amount": 1_000}),
                 **more,
             )

@@ -65,6 +65,7 @@ def test_the_body_is_the_event_as_stripe_shows_it(shop: Shop, receiver: Receiver
         "livemode": False,
         "pending_webhooks": 1,
         "request": {"id": "req_1", "idempotency_key": "key-1"},
+        "sequence": event.sequence,
         "type": "charge.refunded",
     }
 

@@ -38,6 +38,6 @@ FROM due, webhooks_event e, webhooks_endpoint p
 WHERE d.id = due.id AND e.id = d.event_id AND p.id = d.endpoint_id AND p.state = 'enabled'
 RETURNING d.id, d.endpoint_id, d.state, d.attempts, d.next_attempt_at, d.lease_until, d.give_up_at,
     p.url, p.secret,
-    e.public_id, e.type, e.livemode, e.created_at, e.request_id, e.idempotency_key,
+    e.public_id, e.type, e.livemode, e.created_at, e.request_id, e.idempotency_key, e.object_id, e.sequence,
     e.data::text AS data, e.previous_attributes::text AS previous_attributes,
     (SELECT count(*) FROM webhooks_delivery o WHERE o.event_id = e.id AND o.state = 'pending') AS pending_webhooks

@@ -181,7 +181,7 @@ def _body(row: Any) -> bytes:
     facts = row._replace(
         data=msgspec.Raw(row.data), previous_attributes=None if previous is None else msgspec.Raw(previous)
     )
-    return msgspec.json.encode(serializers.event(facts, pending_webhooks=row.pending_webhooks))
+    return msgspec.json.encode(serializers.event(facts, row.pending_webhooks))
 
 
 def _outcome(row: Any, at: datetime, result: Result) -> Outcome:

@@ -21,7 +21,9 @@ def record_event(
 ) -> Event:
     """The event, in the caller's transaction: it exists if and only if the change it tells of is committed.
 
-    `data` is the object as the API shows it now. After the commit, `webhooks.kick.kick()` saves a second.
+    `data` is the object as the API shows it now. The caller has made the object or holds its lock: of two that
+    give the next number to events of one object at once, PostgreSQL refuses one. After the commit,
+    `webhooks.kick.kick()` saves a second.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an event belongs to the transaction of its change")

@@ -9,10 +9,12 @@ BATCH = 500
 BUDGET_SECONDS = 20.0
 
 STATEMENT = load_statement("relay.sql")
+CLOCK = load_statement("clock.sql")
 
 
 def relay(*, budget_seconds: float = BUDGET_SECONDS) -> int:
     """Empties the outbox; how many deliveries were made. Any number may run at once."""
+    run_statement(CLOCK, {})
     end = time.monotonic() + budget_seconds
     made: int = 0
     while True:
