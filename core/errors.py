@@ -11,6 +11,8 @@ class TollgateError(Exception):
     type: ClassVar[str] = "api_error"
     code: ClassVar[str | None] = None
     retry: ClassVar[bool | None] = None
+    # Refused by how things stand, not by what was sent: a result, which a repeated key gets again.
+    is_result: bool = False
 
     def __init__(
         self, message: str, *, param: str | None = None, code: str | None = None, **details: Any

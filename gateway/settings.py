@@ -218,6 +218,12 @@ CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
 # Webhooks may go to loopback addresses in development only.
 WEBHOOKS_ALLOW_LOOPBACK = DEVELOPMENT
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))
+if IDEMPOTENCY_KEEP_HOURS < 72:
+    raise SystemExit(
+        f"IDEMPOTENCY_KEEP_HOURS is {IDEMPOTENCY_KEEP_HOURS}: merchants may count on 72 at least."
+    )
+# How long a request that is not heard of any more keeps others from finishing its work. A living one renews it.
+IDEMPOTENCY_LEASE_SECONDS = float(os.environ.get("IDEMPOTENCY_LEASE_SECONDS", "30"))
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

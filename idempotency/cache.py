@@ -2,7 +2,9 @@
 to say, PostgreSQL is asked next."""
 
 import functools
+import hmac
 import logging
+import threading
 import time
 from typing import Any
 
@@ -14,18 +16,23 @@ from django_redis import get_redis_connection
 from idempotency.keys import Answer, Key
 
 KEEP_SECONDS = 24 * 3600
+# Of an HMAC-SHA256, in front of what is kept.
+SEAL_BYTES = 32
 # After a failure Redis is left alone for a while, so that a dead one costs one time-out, not one per request.
 REST_SECONDS = 5.0
 
 log = logging.getLogger("tollgate.idempotency")
-_resting_until = 0.0
 
 
 class Kept(msgspec.Struct, array_like=True):
+    """`until`, in Unix seconds, is our own word on how long it counts: a copy of Redis that is restored later may
+    hold what PostgreSQL has forgotten, and answered anew, since."""
+
     fingerprint: str
     status: int
     body: str
     original_request: str
+    until: float
 
 
 _decode = msgspec.msgpack.Decoder(Kept).decode
@@ -33,29 +40,83 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def recall(key: Key) -> Answer | None:
-    """The kept answer to this very request, if Redis has it."""
-    if time.monotonic() < _resting_until:
+    """The kept answer to this very request, if Redis has it and it is ours."""
+    if not _patience.may_ask():
         return None
     try:
         raw = _lines(settings.REDIS_URL).get(key.cache_name.encode())
-        kept = _decode(raw) if raw else None
-    except (redis.RedisError, msgspec.DecodeError) as error:
-        _rest(error)
+    except redis.RedisError as error:
+        _patience.lose(error)
         return None
-    if kept is None or kept.fingerprint != key.fingerprint:
+    _patience.regain()
+    kept = _opened(key, raw) if raw else None
+    if kept is None or kept.fingerprint != key.fingerprint or kept.until < time.time():
         return None
     return Answer(kept.status, kept.body, replayed=True, original_request=kept.original_request)
 
 
 def remember(key: Key, answer: Answer) -> None:
     """Puts a final answer that PostgreSQL has replayed into Redis too."""
-    if time.monotonic() < _resting_until:
+    if not _patience.may_ask():
         return
-    kept = Kept(key.fingerprint, answer.status, answer.body, answer.original_request)
+    until = time.time() + KEEP_SECONDS
+    kept = Kept(key.fingerprint, answer.status, answer.body, answer.original_request, until)
     try:
-        _lines(settings.REDIS_URL).client.set(key.cache_name, _encode(kept), ex=KEEP_SECONDS)
+        _lines(settings.REDIS_URL).client.set(key.cache_name, _sealed(key, _encode(kept)), ex=KEEP_SECONDS)
     except redis.RedisError as error:
-        _rest(error)
+        _patience.lose(error)
+    else:
+        _patience.regain()
+
+
+def _sealed(key: Key, kept: bytes) -> bytes:
+    return _seal(key, kept) + kept
+
+
+def _opened(key: Key, raw: bytes) -> Kept | None:
+    """What was sealed for this very key by a gateway with our secret. Another gateway's Redis, or somebody's pen in
+    ours, has no say."""
+    seal, kept = raw[:SEAL_BYTES], raw[SEAL_BYTES:]
+    return _decode(kept) if hmac.compare_digest(seal, _seal(key, kept)) else None
+
+
+def _seal(key: Key, kept: bytes) -> bytes:
+    return hmac.digest(settings.SECRET_KEY.encode(), b"answer\0" + key.cache_name.encode() + kept, "sha256")
+
+
+class _Patience:
+    """Whether Redis may be asked. After a failure one request tries again at a time, and the others do without:
+    a silent Redis holds up one of them every few seconds, not all at once."""
+
+    def __init__(self) -> None:
+        self._resting = False
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    def may_ask(self) -> bool:
+        if not self._resting:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._until:
+                return False
+            self._until = now + REST_SECONDS
+            return True
+
+    def lose(self, error: Exception) -> None:
+        with self._lock:
+            self._until = time.monotonic() + REST_SECONDS
+            if self._resting:
+                return
+            self._resting = True
+        log.warning("Redis is left alone, and tried every %s s: %s", REST_SECONDS, type(error).__name__)
+
+    def regain(self) -> None:
+        if self._resting:
+            self._resting = False
+
+
+_patience = _Patience()
 
 
 class _Lines:
@@ -96,11 +157,3 @@ class _Lines:
 def _lines(url: str) -> _Lines:
     """Those of this process to one address."""
     return _Lines()
-
-
-def _rest(error: Exception) -> None:
-    global _resting_until
-    if time.monotonic() < _resting_until:
-        return
-    _resting_until = time.monotonic() + REST_SECONDS
-    log.warning("Redis is left alone for %s s: %s", REST_SECONDS, type(error).__name__)

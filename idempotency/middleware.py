@@ -11,9 +11,11 @@ from core.errors import DatabaseUnavailable, TollgateError
 from idempotency import cache
 from idempotency.errors import KeyRequired
 from idempotency.keys import Answer, Key, check_key, fingerprint
-from idempotency.services import settle
+from idempotency.services import keep_refusal, settle
 from merchants.answers import JSON, error_response
 from merchants.api import parameters
+
+REFUSED = (400, 404)
 
 
 class IdempotencyMiddleware:
@@ -56,12 +58,15 @@ class IdempotencyMiddleware:
             if answer.final and answer.replayed:
                 # Not the first time: most answers are never asked for again.
                 cache.remember(key, answer)
-        elif response.status_code == 400:
+        elif response.status_code in REFUSED:
             # The view refused the request before it took the claim. A key that was used before still
             # answers for itself: with its first answer, or by refusing another request's parameters.
             settled = settle(key)
             if isinstance(settled, Answer):
                 return answer_response(settled)
+            if settled is None and getattr(response, "is_result", False):
+                refusal = Answer(response.status_code, response.content.decode())
+                return answer_response(keep_refusal(key, refusal))
         return response
 
 

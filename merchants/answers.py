@@ -52,6 +52,7 @@ def error_response(error: TollgateError) -> HttpResponse:
         response["Stripe-Should-Retry"] = "true" if error.retry else "false"
     if error.status == 503:
         response["Retry-After"] = "1"
+    response.is_result = error.is_result  # type: ignore[attr-defined]
     return response
 
 

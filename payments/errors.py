@@ -1,10 +1,12 @@
 """What can be wrong with a payment, in the words of the wire."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import InvalidRequest, TollgateError
 from core.money import display
-from payments.models import PaymentIntent
+from payments.models import Charge, PaymentIntent
+
+E = TypeVar("E", bound=TollgateError)
 
 # What a cardholder may be told, by decline code; anything else reads as the first line.
 DECLINE_MESSAGES = {
@@ -84,6 +86,7 @@ class UnexpectedState(InvalidRequest):
     """The intent is not where what was asked of it is possible."""
 
     code = "payment_intent_unexpected_state"
+    is_result = True
 
 
 def unexpected_state(
@@ -97,7 +100,14 @@ def unexpected_state(
     )
     if shown:
         error.details["payment_intent"] = shown
-    return error
+    return not_yet(intent, error)
+
+
+def not_yet(row: PaymentIntent | Charge, refusal: E) -> E:
+    """The refusal, which is no result while the row is under way: in a moment the same request may do."""
+    if row.state == "processing":
+        refusal.is_result = False
+    return refusal
 
 
 class OrderTaken(InvalidRequest):
@@ -134,6 +144,8 @@ class ProcessorGone(InvalidRequest):
 class CaptureRefused(InvalidRequest):
     """The charge holds no money that could be captured, or not that much."""
 
+    is_result = True
+
 
 class ChargeAlreadyCaptured(CaptureRefused):
     code = "charge_already_captured"
@@ -158,6 +170,8 @@ class CallInProgress(TollgateError):
 
 class RefundRefused(InvalidRequest):
     """The charge is not in a state that leaves anything to refund."""
+
+    is_result = True
 
 
 class ChargeAlreadyRefunded(RefundRefused):

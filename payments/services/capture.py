@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.utils import timezone
 
 from core.db import in_transaction
@@ -14,12 +13,17 @@ from payments import bookings
 from payments.amounts import check_positive
 from payments.attempts import Actor, Attempt
 from payments.conclusions.drafts import shown_intent
-from payments.errors import CallInProgress, CaptureRefused, ChargeAlreadyCaptured, unexpected_state
+from payments.errors import (
+    CallInProgress,
+    CaptureRefused,
+    ChargeAlreadyCaptured,
+    not_yet,
+    unexpected_state,
+)
 from payments.models import Charge, Operation
 from payments.queries import lock_charge, lock_charge_of_intent
 from payments.routing import check_configured
-from payments.services.ask import ask_processor
-from payments.services.finish import finish_operation
+from payments.services.pursue import carry_out
 from payments.services.records import timeline
 from payments.services.resume import repeat_taken
 from payments.services.start import Errand, hold, open_operation
@@ -76,8 +80,7 @@ def _capture(
         attempt = start()
     except KeyTaken:
         return repeat_taken(key, actor)
-    outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
-    return finish_operation(attempt.operation.pk, outcome, actor)
+    return carry_out(attempt, actor)
 
 
 def _amount(charge: Charge, asked_minor: int | None, param: str) -> int:
@@ -85,8 +88,11 @@ def _amount(charge: Charge, asked_minor: int | None, param: str) -> int:
     if charge.state == Charge.State.CAPTURED:
         raise ChargeAlreadyCaptured(charge.public_id)
     if charge.state != Charge.State.AUTHORIZED:
-        raise CaptureRefused(
-            f"Charge {charge.public_id} is {charge.state}: only an authorized charge can be captured."
+        raise not_yet(
+            charge,
+            CaptureRefused(
+                f"Charge {charge.public_id} is {charge.state}: only an authorized charge can be captured."
+            ),
         )
     if charge.capture_before is not None and charge.capture_before <= timezone.now():
         raise CaptureRefused(

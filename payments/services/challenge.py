@@ -1,14 +1,11 @@
 """After the cardholder's challenge: the processor is asked to go on, and the charge ends as it says."""
 
-from django.conf import settings
-
 from core.db import in_transaction
 from payments import bookings
 from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation, PaymentIntent
 from payments.queries import latest_charge
-from payments.services.ask import ask_processor
-from payments.services.finish import finish_operation
+from payments.services.pursue import carry_out
 from payments.services.records import timeline
 from payments.services.start import Errand, hold, open_operation
 
@@ -21,8 +18,7 @@ def answer_challenge(intent: str) -> PaymentIntent | None:
     actor = Actor(CARDHOLDER)
     attempt = _start(intent, actor)
     if attempt is not None:
-        outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
-        finish_operation(attempt.operation.pk, outcome, actor)
+        carry_out(attempt, actor)
     return PaymentIntent.objects.filter(public_id=intent).first()
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from core.errors import ResourceMissing, ServiceUnavailable
-from core.faults import fault_point
 from core.rows import new_row
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
@@ -21,9 +20,6 @@ from payments.services.pursue import pursue
 from payments.services.resume import repeat, repeat_taken
 from payments.services.start import charge_kind, new_charge, start_charge
 from processors.vault import TokenDetails
-
-before_phase_1_commits = fault_point("charge.before_phase_1_commits")
-after_phase_1 = fault_point("charge.after_phase_1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +51,11 @@ def create_charge(*, caller: Caller, asked: NewCharge, key: Key) -> Answer:
             return answer
         raise
     attempt = new_attempt(caller, asked, card)
-    before_phase_1_commits()
     try:
         with one_payment_per_order(attempt.intent):
             start_charge(attempt, key, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     except KeyTaken:
         return repeat_taken(key, actor)
-    after_phase_1()
     return pursue(attempt, actor)
 
 

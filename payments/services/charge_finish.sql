@@ -1,10 +1,14 @@
 -- Phase 2 of a fresh charge in one round trip and one transaction: states, booking, balance transaction,
 -- timeline, event, and the answer under the client's key. No row at all when the operation was closed by
--- somebody else in the meantime, or taken over where that matters: then nothing is changed.
+-- somebody else in the meantime, or its claim was taken over: then nothing is changed.
 WITH operation AS (
     UPDATE payments_operation
     SET state = %(operation_state)s, next_attempt_at = NULL, finished_at = now(), answer = %(raw)s::jsonb
     WHERE id = %(operation_id)s AND state = 'processing' AND (attempts = 0 OR NOT %(only_if_first)s)
+      AND EXISTS (
+        SELECT FROM idempotency_claim
+        WHERE id = %(claim_id)s AND answered_at IS NULL AND owner IN (%(owner)s, '')
+      )
     RETURNING id
 ), charge AS (
     UPDATE payments_charge

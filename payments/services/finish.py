@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from core.db import in_transaction, load_statement, run_statement
 from core.faults import fault_point
 from core.ids import new_id
+from core.processes import me
 from idempotency.keys import Answer
 from idempotency.models import Claim
-from idempotency.services import keep_answer, let_go
+from idempotency.services import is_ours, keep_answer, let_go
 from ledger.models import LedgerTransaction
 from ledger.services import post, reverse
 from payments.attempts import Actor, Attempt
@@ -28,8 +29,8 @@ from webhooks.kick import kick
 
 CHARGE_FINISH = load_statement("charge_finish.sql")
 
-before_phase_2_commits = fault_point("charge.before_phase_2_commits")
-after_phase_2 = fault_point("charge.after_phase_2")
+before_phase_2_commits = fault_point("phase_2.before_commit")
+after_phase_2 = fault_point("phase_2.after_commit")
 
 
 def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
@@ -38,33 +39,40 @@ def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     with events of its own takes that way."""
     outcome = cleaned(outcome)
     if not attempt.intent.implicit or not is_final(attempt, outcome):
-        return finish_operation(attempt.operation.pk, outcome, actor)
+        return finish_operation(attempt.operation.pk, outcome, actor, as_owner=True)
     conclusion = conclude(attempt, outcome, now=datetime.now(UTC))
     operation_id = attempt.operation.pk
     before_phase_2_commits()
     if not run_statement(CHARGE_FINISH, finish_columns(attempt, conclusion, actor)):
-        return finish_operation(operation_id, outcome, actor)
+        return finish_operation(operation_id, outcome, actor, as_owner=True)
     after_phase_2()
     kick()
     return replace(conclusion.answer, original_request=attempt.operation.request_id)
 
 
-def finish_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+def finish_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_owner: bool = False) -> Answer:
     """Ends the operation if it is open and the outcome is final; notes an unknown outcome; in any case says what
-    the client is to be told. Once, however often and by however many it is called."""
-    answer = end_operation(operation_id, outcome, actor)
+    the client is to be told. Once, however often and by however many it is called.
+
+    `as_owner`: by right of the claim, as the request at work or who took it over. Where somebody else has taken it
+    meanwhile, nothing is changed.
+    """
+    answer = end_operation(operation_id, outcome, actor, as_owner=as_owner)
+    after_phase_2()
     kick()
     return answer
 
 
 @in_transaction
-def end_operation(operation_id: int, outcome: Outcome, actor: Actor) -> Answer:
+def end_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_owner: bool = False) -> Answer:
     """The same, inside the caller's transaction if there is one."""
     outcome = cleaned(outcome)
     attempt = lock_attempt(operation_id)
     operation = attempt.operation
     if not operation.is_open:
         return kept_answer(operation)
+    if as_owner and not is_ours(operation.claim_id):
+        return pending_answer(attempt)
     if not is_final(attempt, outcome):
         return _doubt(attempt, outcome, actor)
     conclusion = conclude(
@@ -194,6 +202,7 @@ def finish_columns(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> di
         "event_type": event.type,
         "event_data": jsonb(event.data),
         "claim_id": operation.claim_id,
+        "owner": me(),
         "status": conclusion.answer.status,
         "body": conclusion.answer.body,
     }

@@ -9,7 +9,8 @@ from django.conf import settings
 from core.db import in_transaction
 from core.faults import fault_point
 from idempotency.keys import Answer
-from idempotency.services import hand_on
+from idempotency.leases import at_work
+from idempotency.services import hand_on, is_ours
 from ledger.lines import reversed_lines
 from payments import bookings
 from payments.attempts import Actor, Attempt
@@ -18,7 +19,7 @@ from payments.errors import decline_message
 from payments.health import allows
 from payments.models import Charge
 from payments.services.ask import CARD_IS_GONE, ask_processor
-from payments.services.finish import book, finish_charge
+from payments.services.finish import book, finish_charge, finish_operation
 from payments.services.load import lock_attempt
 from payments.services.records import record, timeline
 from payments.services.start import SHARED, Errand, hold, open_operation
@@ -26,21 +27,39 @@ from processors.protocol import NotSent, Outcome
 
 # What another processor would not change: the card, or our own vault.
 OURS = CARD_IS_GONE | {"vault_unavailable", "vault_refused"}
-after_processor = fault_point("charge.after_processor")
+after_phase_1 = fault_point("phase_1.after_commit")
+after_processor = fault_point("processor.after_answer")
+before_fail_over_commits = fault_point("fail_over.before_commit")
+after_fail_over = fault_point("fail_over.after_commit")
 
 
 def pursue(attempt: Attempt, actor: Actor) -> Answer:
     """Ends a fresh charge that this process has just started, or leaves it to the sweeper while its outcome is
     open. Another processor is asked only where this one provably did nothing."""
-    while True:
-        outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
-        after_processor()
-        if attempt.others and isinstance(outcome, NotSent) and outcome.code not in OURS:
-            again = _fail_over(_with_open_doors(attempt), outcome, actor)
-            if again is not None:
-                attempt = again
-                continue
-        return finish_charge(attempt, outcome, actor)
+    after_phase_1()
+    with at_work(attempt.operation.claim_id):
+        while True:
+            outcome = _ask(attempt)
+            if attempt.others and isinstance(outcome, NotSent) and outcome.code not in OURS:
+                again = _fail_over(_with_open_doors(attempt), outcome, actor)
+                if again is not None:
+                    attempt = again
+                    after_fail_over()
+                    continue
+            return finish_charge(attempt, outcome, actor)
+
+
+def carry_out(attempt: Attempt, actor: Actor) -> Answer:
+    """The same for what only the charge's own processor can do."""
+    after_phase_1()
+    with at_work(attempt.operation.claim_id):
+        return finish_operation(attempt.operation.pk, _ask(attempt), actor, as_owner=True)
+
+
+def _ask(attempt: Attempt) -> Outcome:
+    outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
+    after_processor()
+    return outcome
 
 
 def _with_open_doors(attempt: Attempt) -> Attempt:
@@ -54,7 +73,7 @@ def _fail_over(attempt: Attempt, outcome: NotSent, actor: Actor) -> Attempt | No
     """Ends the attempt and starts the next one, together; the client's claim now waits for that one. None where
     somebody else has taken the operation over: theirs may have left."""
     first = lock_attempt(attempt.operation.pk)
-    if not first.operation.is_open or first.operation.attempts:
+    if not first.operation.is_open or first.operation.attempts or not is_ours(first.operation.claim_id):
         return None
     processor, *others = attempt.others
     _end(first, outcome, processor, actor)
@@ -76,6 +95,7 @@ def _fail_over(attempt: Attempt, outcome: NotSent, actor: Actor) -> Attempt | No
     hold(again, "sale_started", bookings.sale_started(again.money))
     reason = f"{attempt.operation.processor} turned the charge away undone."
     timeline(again, "charge.started", actor, reason=reason)
+    before_fail_over_commits()
     return replace(again, routing_reason=reason, others=tuple(others))
 
 

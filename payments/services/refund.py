@@ -3,12 +3,10 @@ set free instead."""
 
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.utils import timezone
 
 from core.db import in_transaction
 from core.errors import InvalidRequest, ResourceMissing
-from core.faults import fault_point
 from core.money import display
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
@@ -17,19 +15,20 @@ from payments import bookings, serializers
 from payments.amounts import check_positive
 from payments.attempts import Actor, Attempt
 from payments.conclusions.drafts import EventDraft
-from payments.errors import CallInProgress, ChargeAlreadyRefunded, RefundExceedsCharge, RefundRefused
+from payments.errors import (
+    CallInProgress,
+    ChargeAlreadyRefunded,
+    RefundExceedsCharge,
+    RefundRefused,
+    not_yet,
+)
 from payments.models import Charge, Operation, Refund
 from payments.queries import latest_charge, lock_charge, payment_intents, taken_minor
 from payments.routing import check_configured
-from payments.services.ask import ask_processor
-from payments.services.finish import finish_operation
+from payments.services.pursue import carry_out
 from payments.services.records import record, timeline
 from payments.services.resume import repeat_taken
 from payments.services.start import Errand, hold, open_operation
-
-before_phase_1_commits = fault_point("refund.before_phase_1_commits")
-after_phase_1 = fault_point("refund.after_phase_1")
-after_processor = fault_point("refund.after_processor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,7 @@ def create_refund(*, caller: Caller, asked: NewRefund, key: Key) -> Answer:
         attempt = _start(caller, asked, key, actor)
     except KeyTaken:
         return repeat_taken(key, actor)
-    after_phase_1()
-    outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
-    after_processor()
-    return finish_operation(attempt.operation.pk, outcome, actor)
+    return carry_out(attempt, actor)
 
 
 @in_transaction
@@ -69,7 +65,6 @@ def _start(caller: Caller, asked: NewRefund, key: Key, actor: Actor) -> Attempt:
     refund = attempt.refund
     assert refund is not None
     record(attempt, EventDraft("refund.created", refund.public_id, serializers.refund(refund)))
-    before_phase_1_commits()
     return attempt
 
 
@@ -165,9 +160,12 @@ def _charge(caller: Caller, asked: NewRefund) -> Charge:
 def _amount(charge: Charge, asked: NewRefund) -> int:
     """What will be given back, in minor units; RefundRefused where that is not possible."""
     if charge.captured_minor is None:
-        raise RefundRefused(
-            f"Charge {charge.public_id} is {charge.state}: only a captured charge can be refunded.",
-            param="charge",
+        raise not_yet(
+            charge,
+            RefundRefused(
+                f"Charge {charge.public_id} is {charge.state}: only a captured charge can be refunded.",
+                param="charge",
+            ),
         )
     left_minor = charge.captured_minor - taken_minor(charge)
     if left_minor <= 0:

@@ -14,13 +14,14 @@ from core.db import load_statement, release_connection, run_statement
 from core.faults import fault_point
 from idempotency.errors import KeyInUse
 from idempotency.keys import Answer, Key
+from idempotency.leases import at_work
 from idempotency.services import Abandoned, settle, take_over
 from payments.attempts import Actor
 from payments.models import Operation
 from payments.services.ask import discover
 from payments.services.finish import finish_operation, kept_answer
 from payments.services.load import attempt_of
-from payments.services.timing import LEASE_GRACE_SECONDS, LOOK_TIMEOUT_SECONDS, NEXT_LOOKS_SECONDS
+from payments.services.timing import NEXT_LOOKS_SECONDS
 
 CLAIM_DUE = load_statement("claim_due.sql")
 # A sweep looks after this many at a time, side by side: most of its time is waiting for processors.
@@ -29,7 +30,10 @@ SWEEP_SECONDS = 20.0
 
 log = logging.getLogger("tollgate.payments")
 _sweeping = threading.Lock()
-before_resume = fault_point("operation.before_resume")
+after_take_over = fault_point("claim.after_take_over")
+after_sweep_claim = fault_point("sweep.after_claim")
+before_lookup = fault_point("resume.before_lookup")
+after_lookup = fault_point("resume.after_lookup")
 
 
 def repeat(key: Key, actor: Actor) -> Answer | None:
@@ -38,13 +42,14 @@ def repeat(key: Key, actor: Actor) -> Answer | None:
     settled = settle(key)
     if not isinstance(settled, Abandoned):
         return settled
-    patience = LOOK_TIMEOUT_SECONDS + settings.PROCESSOR_TIMEOUT_SECONDS + LEASE_GRACE_SECONDS
-    if not take_over(settled, lease_seconds=patience):
+    if not take_over(settled):
         raise KeyInUse(key.text)
-    Operation.objects.filter(public_id=settled.operation, state__in=Operation.OPEN).update(
-        attempts=F("attempts") + 1
-    )
-    return resume_operation(settled.operation, actor)
+    after_take_over()
+    with at_work(settled.claim_id):
+        Operation.objects.filter(public_id=settled.operation, state__in=Operation.OPEN).update(
+            attempts=F("attempts") + 1
+        )
+        return resume_operation(settled.operation, actor, as_owner=True)
 
 
 def repeat_taken(key: Key, actor: Actor) -> Answer:
@@ -72,17 +77,18 @@ def _sweep_due(*, until: float) -> int:
     swept = 0
     batch = {"limit": SWEEP_BATCH, "delays": list(NEXT_LOOKS_SECONDS)}
     while time.monotonic() < until and (due := run_statement(CLAIM_DUE, batch)):
+        after_sweep_claim()
         with ThreadPoolExecutor(SWEEP_BATCH, thread_name_prefix="sweep") as pool:
             list(pool.map(_sweep, [row.public_id for row in due]))
         swept += len(due)
     return swept
 
 
-def resume_operation(reference: str, actor: Actor) -> Answer:
+def resume_operation(reference: str, actor: Actor, *, as_owner: bool = False) -> Answer:
     """Learns the outcome of an operation from its processor and ends it, if it can be learned now."""
     attempt = attempt_of(reference)
     operation = attempt.operation
-    before_resume()
+    before_lookup()
     if not operation.is_open:
         return kept_answer(operation)
     outcome = discover(
@@ -90,7 +96,8 @@ def resume_operation(reference: str, actor: Actor) -> Answer:
         age_seconds=(timezone.now() - operation.created_at).total_seconds(),
         timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS,
     )
-    return finish_operation(operation.pk, outcome, actor)
+    after_lookup()
+    return finish_operation(operation.pk, outcome, actor, as_owner=as_owner)
 
 
 def _sweep(reference: str) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.db import load_statement, run_statement
+from core.faults import fault_point
 from core.ids import new_id
 from core.processes import me
 from core.rows import new_row
@@ -23,10 +24,11 @@ from payments import bookings
 from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation, PaymentIntent, Refund
 from payments.services.load import assemble
-from payments.services.timing import FIRST_LOOK_SECONDS, LEASE_GRACE_SECONDS
+from payments.services.timing import FIRST_LOOK_SECONDS
 from processors.vault import TokenDetails
 
 CHARGE_START = load_statement("charge_start.sql")
+before_phase_1_commits = fault_point("phase_1.before_commit")
 # What all charges of one card at one intent have in common.
 SHARED = (
     "merchant_id livemode payment_intent_id amount_minor currency source payment_method card_brand card_last4 "
@@ -39,6 +41,7 @@ def start_charge(attempt: Attempt, key: Key, *, timeout_seconds: float) -> None:
     """Writes the attempt and takes the claim, or writes nothing and raises KeyTaken. The rows get their keys."""
     operation, charge, intent = attempt.operation, attempt.charge, attempt.intent
     operation.idempotency_key, operation.request_id = key.text, key.request_id
+    before_phase_1_commits()
     rows = run_statement(CHARGE_START, start_columns(attempt, key, timeout_seconds=timeout_seconds))
     if not rows:
         raise KeyTaken
@@ -59,7 +62,7 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "key": key.text,
         "fingerprint": key.fingerprint,
         "owner": me(),
-        "lease_seconds": lease_seconds(),
+        "lease_seconds": settings.IDEMPOTENCY_LEASE_SECONDS,
         "timeout_seconds": timeout_seconds,
         "first_look_seconds": timeout_seconds + FIRST_LOOK_SECONDS,
         "request_id": key.request_id,
@@ -114,7 +117,7 @@ class Errand:
         """The same with the claim on its key taken, inside the caller's transaction. KeyTaken."""
         if self.key is None:
             return self
-        claim_id = take(self.key, lease_seconds=lease_seconds(), operation=self.reference)
+        claim_id = take(self.key, operation=self.reference)
         return replace(self, claim_id=claim_id)
 
 
@@ -157,6 +160,7 @@ def open_operation(
         shows=shows,
         cause=cause,
     )
+    before_phase_1_commits()
     return assemble(operation, charge, charge.payment_intent, refund)
 
 
@@ -203,11 +207,6 @@ def hold(attempt: Attempt, kind: str, lines: list[Line]) -> None:
         livemode=attempt.charge.livemode,
         merchant_id=attempt.charge.merchant_id,
     )
-
-
-def lease_seconds() -> float:
-    """How long a claim may be held by a process that is not known to be dead."""
-    return float(settings.PROCESSOR_TIMEOUT_SECONDS) + LEASE_GRACE_SECONDS
 
 
 def ledger_columns(lines: list[Line], attempt: Attempt) -> tuple[list[int], list[int]]:

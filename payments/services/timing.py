@@ -6,8 +6,6 @@ FIRST_LOOK_SECONDS = 5
 NEXT_LOOKS_SECONDS = (25, 90, 480, 3600)
 # Four looks in the first ten minutes, then one an hour for a day: after that a person is asked for.
 LOOKS_BEFORE_A_PERSON = len(NEXT_LOOKS_SECONDS) + 24
-# A claim outlives its call by this much: phase 2 is one round trip, and a slow database deserves patience.
-LEASE_GRACE_SECONDS = 30
 # A lookup is a read: a processor that needs longer is asked again later.
 LOOK_TIMEOUT_SECONDS = 10.0
 # Within this time the same reference is sent again when the processor does not know it: the customer still

@@ -1,12 +1,9 @@
 """Gives up what a charge holds, or its open challenge: for a cancellation, an expiry, money that came late."""
 
-from django.conf import settings
-
 from idempotency.keys import Answer
 from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation
-from payments.services.ask import ask_processor
-from payments.services.finish import finish_operation
+from payments.services.pursue import carry_out
 from payments.services.records import timeline
 from payments.services.start import Errand, open_operation
 
@@ -29,5 +26,4 @@ def start_void(
 
 def end_void(attempt: Attempt, actor: Actor) -> Answer:
     """The call and phase 2."""
-    outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
-    return finish_operation(attempt.operation.pk, outcome, actor)
+    return carry_out(attempt, actor)

@@ -1,5 +1,6 @@
 """Redis holds answers that were asked for again. It may forget, lie or be away: then PostgreSQL answers."""
 
+import time
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ ANSWER = Answer(200, '{"id":"ch_1"}', original_request="req_0")
 def client(books: Books) -> Any:
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.flushdb()
+    cache._patience = cache._Patience()
     return client
 
 
@@ -62,19 +64,32 @@ def test_connections_that_redis_has_cut_off_are_replaced(client: Any) -> None:
 
 def test_an_answer_in_another_language_is_none(client: Any) -> None:
     client.set(KEY.cache_name, b"\xc1 what")
-    try:
-        assert cache.recall(KEY) is None
-    finally:
-        cache._resting_until = 0.0
+    assert cache.recall(KEY) is None
+
+
+def test_an_answer_that_was_sealed_elsewhere_or_for_another_key_is_none(client: Any, settings: Any) -> None:
+    cache.remember(KEY, ANSWER)
+    other = Key(1, False, "other", "f", "req_1")
+    client.set(other.cache_name, client.get(KEY.cache_name))
+    assert cache.recall(other) is None
+    settings.SECRET_KEY = "another gateway's"
+    assert cache.recall(KEY) is None
+
+
+def test_an_old_copy_of_redis_counts_no_longer_than_its_answers_did(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.remember(KEY, ANSWER)
+    later = time.time() + cache.KEEP_SECONDS + 1
+    client.persist(KEY.cache_name)
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert cache.recall(KEY) is None
 
 
 def test_an_error_of_redis_leaves_no_half_answer_behind(client: Any) -> None:
     client.lpush(KEY.cache_name, "a list")
-    try:
-        assert cache.recall(KEY) is None
-        assert cache._resting_until > 0
-    finally:
-        cache._resting_until = 0.0
+    assert cache.recall(KEY) is None
     client.flushdb()
+    cache._patience = cache._Patience()
     cache.remember(KEY, ANSWER)
     assert cache.recall(KEY) is not None

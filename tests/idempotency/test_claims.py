@@ -13,7 +13,7 @@ from core.processes import me
 from idempotency.errors import KeyInUse, KeyReused
 from idempotency.keys import Answer, Key, check_key, fingerprint
 from idempotency.models import Claim
-from idempotency.services import Abandoned, answer_once, forget_old_keys, settle, take_over
+from idempotency.services import Abandoned, answer_once, forget_old_keys, keep_answer, settle, take_over
 from merchants.services import create_merchant
 from tests.conftest import Books
 
@@ -88,8 +88,8 @@ def test_a_dead_owners_claim_is_taken_over_once(key: Key) -> None:
     claim(key, owner=f"{boot_and_namespace}/4194304/1")
     abandoned = settle(key)
     assert isinstance(abandoned, Abandoned)
-    assert take_over(abandoned, lease_seconds=60)
-    assert not take_over(abandoned, lease_seconds=60)
+    assert take_over(abandoned)
+    assert not take_over(abandoned)
     with pytest.raises(KeyInUse):
         settle(key)
 
@@ -116,6 +116,14 @@ def test_old_answers_are_forgotten_and_open_claims_are_not(key: Key) -> None:
     assert settle(key) is None
     with pytest.raises(KeyInUse):
         settle(Key(key.merchant_id, False, "open", "f", "req_2"))
+
+
+def test_an_answer_is_kept_for_its_time_however_long_it_was_waited_for(key: Key) -> None:
+    """The sweeper may end an operation after days: a retry days later replays it."""
+    held = claim(key, created_at=timezone.now() - timedelta(days=5), owner="")
+    keep_answer(held.pk, Answer(200, "{}"))
+    forget_old_keys(keep=timedelta(hours=72))
+    assert isinstance(settle(key), Answer)
 
 
 def test_a_replay_names_the_first_request(key: Key) -> None:

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection, transaction
 
 from core.db import release_connection
+from idempotency.keys import Answer
 from idempotency.models import Claim
 from ledger.models import LedgerTransaction
 from merchants.auth import Caller
-from payments.attempts import Actor
+from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation
 from payments.services import pursue
 from payments.services.charge import NewCharge, create_charge
@@ -187,6 +188,41 @@ def test_not_sent_ends_nothing_that_somebody_else_has_taken_over(
     answer = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("k"))
     assert (answer.final, json.loads(answer.body)["status"]) == (False, "pending")
     assert Operation.objects.get(merchant_id=caller.merchant_id).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    "said", [Approved("auth_1", 10_000), Declined("expired_card"), NotSent("broken line")]
+)
+@pytest.mark.parametrize("readably", [False, True])
+def test_a_process_whose_claim_was_taken_over_changes_nothing(
+    caller: Caller,
+    bank: ScriptedBank,
+    key: Any,
+    said: Outcome,
+    readably: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was frozen for longer than its lease, and wakes up with the bank's answer in its hands."""
+
+    def taken_over() -> Outcome:
+        Claim.objects.filter(merchant_id=caller.merchant_id).update(owner="elsewhere/pid:[1]/1/1")
+        return said
+
+    if readably:
+        monkeypatch.setattr(pursue, "finish_charge", ended_readably)
+    bank.script.append(taken_over)
+    before = LedgerTransaction.objects.filter(merchant_id=caller.merchant_id).count()
+    answer = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("k"))
+    assert not answer.final
+    operation = Operation.objects.get(merchant_id=caller.merchant_id)
+    assert (operation.state, operation.charge.state) == ("processing", "processing")
+    assert Claim.objects.get(merchant_id=caller.merchant_id).answered_at is None
+    assert LedgerTransaction.objects.filter(merchant_id=caller.merchant_id).count() == before + 1
+    assert resume_operation(operation.public_id, Actor("sweeper")).final
+
+
+def ended_readably(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
+    return finish_operation(attempt.operation.pk, outcome, actor, as_owner=True)
 
 
 def test_another_amount_than_ours_is_no_answer(caller: Caller, bank: ScriptedBank, key: Any) -> None:

@@ -15,18 +15,12 @@ from tests.support.client import Client, Reply
 from tests.support.eventually import eventually
 from tests.support.processes import System
 
-CHARGE_POINTS = [
-    "charge.before_phase_1_commits",
-    "charge.after_phase_1",
-    "charge.after_processor",
-    "charge.before_phase_2_commits",
-    "charge.after_phase_2",
-]
-REFUND_POINTS = [
-    "refund.before_phase_1_commits",
-    "refund.after_phase_1",
-    "refund.after_processor",
-    "charge.before_phase_2_commits",
+POINTS = [
+    "phase_1.before_commit",
+    "phase_1.after_commit",
+    "processor.after_answer",
+    "phase_2.before_commit",
+    "phase_2.after_commit",
 ]
 
 
@@ -58,7 +52,7 @@ def unconfirmed(shop: NewMerchant) -> int:
     return sum(abs(row.debit - row.credit) for row in rows if shop.merchant.public_id in row.address)
 
 
-@pytest.mark.parametrize("point", CHARGE_POINTS)
+@pytest.mark.parametrize("point", POINTS)
 def test_a_charge_survives_kill_9(
     system: System, client: Client, shop: NewMerchant, bank: Bank, point: str
 ) -> None:
@@ -73,7 +67,7 @@ def test_a_charge_is_finished_for_a_client_that_never_comes_back(
     system: System, client: Client, shop: NewMerchant, bank: Bank
 ) -> None:
     """The sweeper finishes it and keeps the answer: a retry days later replays it."""
-    begun = CHARGE_POINTS[1:]
+    begun = POINTS[1:]
     for point in begun:
         crash(system, client, point, key=point)
     operations = Operation.objects.filter(merchant=shop.merchant)
@@ -101,7 +95,7 @@ def check_done_once(shop: NewMerchant, bank: Bank, answer: Reply) -> None:
     assert bank.counts(operation.public_id)["authorize"] == 1
 
 
-@pytest.mark.parametrize("point", REFUND_POINTS)
+@pytest.mark.parametrize("point", POINTS)
 def test_a_refund_survives_kill_9(
     system: System, client: Client, shop: NewMerchant, bank: Bank, point: str
 ) -> None:
@@ -123,7 +117,7 @@ def test_a_frozen_process_that_wakes_up_changes_nothing(
     system: System, client: Client, shop: NewMerchant, bank: Bank
 ) -> None:
     """Its lease ends, the sweeper closes the operation, and only then does it go on."""
-    system.fault("charge.after_phase_1", "delay 12")
+    system.fault("phase_1.after_commit", "delay 12")
     with ThreadPoolExecutor(1) as pool:
         frozen = pool.submit(client.charge, idempotency_key="k")
         eventually(
