@@ -46,11 +46,18 @@ def analyzed_late(*tables: str) -> RunSQL:
 
 
 def trigger_function(name: str, body: str) -> str:
-    """SQL that makes or replaces a trigger function. What the body calls `here.some_table` is the table of the
-    schema that is migrated: a caller's temporary table or search_path can not stand in for it."""
+    """SQL that makes or replaces a trigger function; see `in_this_schema`."""
+    return in_this_schema(
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+    )
+
+
+def in_this_schema(sql: str) -> str:
+    """The same statement, where `here.some_table` is the table of the schema that is migrated: a caller's temporary
+    table or search_path can not stand in for it."""
     return f"""
         DO $make$ BEGIN EXECUTE replace($function$
-            CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$
+            {sql}
         $function$, 'here.', quote_ident(current_schema()) || '.'); END $make$;
     """
 

@@ -100,6 +100,37 @@ def reversals_are_exact_opposites() -> Iterator[Finding]:
         yield Finding(_transaction(pk, reference), f"is not the exact opposite of transaction {reverses_id}")
 
 
+# No order of postings proves that each was right when it came: credits that were booked first may have lower
+# numbers. But the last that asked left the balance at its limit at most, and only what need not ask came after.
+@register
+def limits_hold() -> Iterator[Finding]:
+    for address, currency, balance, most in _rows("""
+        WITH bounds AS (
+            SELECT account_id, max(max_balance_minor) AS highest, min(created_at) AS since
+            FROM ledger_limit GROUP BY account_id
+        ), free AS (
+            SELECT e.account_id, sum(e.amount_minor) AS amount
+            FROM bounds b JOIN ledger_entry e ON e.account_id = b.account_id AND e.amount_minor > 0
+            JOIN ledger_transaction t ON t.id = e.transaction_id
+            WHERE t.booked_at <= b.since OR NOT EXISTS (
+                SELECT FROM ledger_limit l WHERE l.account_id = e.account_id AND l.kind IN ('', t.kind)
+            ) OR EXISTS (
+                SELECT FROM ledger_limit l WHERE l.account_id = e.account_id AND l.kind IN ('', t.kind)
+                    AND l.max_balance_minor IS NULL
+            ) GROUP BY e.account_id
+        )
+        SELECT a.address, a.currency, ledger_balance(a.id)::bigint,
+            (greatest(b.highest, 0) + coalesce(free.amount, 0))::bigint
+        FROM bounds b JOIN ledger_account a ON a.id = b.account_id LEFT JOIN free ON free.account_id = a.id
+        WHERE ledger_balance(a.id) > greatest(b.highest, 0) + coalesce(free.amount, 0)
+    """):
+        yield Finding(
+            f"{address} {currency.upper()}",
+            f"has a balance of {amount_text(balance, currency)}; its limits allow "
+            f"{amount_text(most, currency)} at most",
+        )
+
+
 @register
 def trial_balance_is_zero() -> Iterator[Finding]:
     for totals in currency_totals():
@@ -117,6 +148,8 @@ def guards_are_in_place() -> Iterator[Finding]:
     for table, guard in _rows("""
         SELECT wanted.* FROM (VALUES
             ('ledger_account', 'append_only'), ('ledger_account', 'append_only_whole'),
+            ('ledger_limit', 'append_only'), ('ledger_limit', 'append_only_whole'),
+            ('ledger_limit', 'one_by_one'),
             ('ledger_transaction', 'append_only'), ('ledger_transaction', 'append_only_whole'),
             ('ledger_transaction', 'own_clock'), ('ledger_transaction', 'has_entries'),
             ('ledger_transaction', 'exact_opposite'),

@@ -35,3 +35,12 @@ class ReferenceReused(LedgerError):
 
 class AlreadyReversed(LedgerError):
     """The transaction was reversed before, under another reference."""
+
+
+class LimitExceeded(LedgerError):
+    """The posting would take an account's balance above what its kind may. `left_minor` is how much it may still
+    debit, which is negative where others went further."""
+
+    def __init__(self, message: str, *, left_minor: int) -> None:
+        super().__init__(message)
+        self.left_minor = left_minor

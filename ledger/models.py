@@ -54,6 +54,25 @@ class LedgerAccount(models.Model):
         return f"{self.address} {self.currency.upper()} {'live' if self.livemode else 'test'}"
 
 
+class LedgerLimit(models.Model):
+    """How far postings of a kind, or of every kind that is not named, may take an account's balance up. The latest
+    row counts; null is no limit. Earlier ones stay, to tell what held when."""
+
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="limits", db_index=False
+    )
+    kind = models.TextField(default="", db_default="", blank=True)
+    max_balance_minor = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "ledger_limit"
+        indexes = [models.Index(fields=["account", "kind", "id"], name="ledger_limit_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'every kind'}: {self.max_balance_minor}"
+
+
 class LedgerTransaction(models.Model):
     """One booking, known by its reference for ever. Two clocks: when it happened and when we booked it."""
 

@@ -1,5 +1,6 @@
 """The only two doors into the books: `post` writes a transaction once, `reverse` writes its opposite once.
-Neither takes a lock; PostgreSQL checks every posting again (migration 0002)."""
+Neither takes a lock, but on an account that it moves toward a limit (`ledger/limits.py`). PostgreSQL checks every
+posting again (migrations 0003 and 0004)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from datetime import datetime
 from core.db import in_transaction
 from ledger.accounts import account_ids
 from ledger.errors import AlreadyReversed, ReferenceReused
+from ledger.limits import check_limits, lock_limited
 from ledger.lines import Line, check_balanced, describe_booking, merchant_of, reversed_lines
 from ledger.models import LedgerTransaction
 from ledger.queries import lines_of
@@ -63,6 +65,8 @@ def post(
     Accounts are made where missing; those at `merchant:…` belong to `merchant_id`. Without `occurred_at`, it
     happened now. Unbalanced or LineInvalid for lines that are no booking; AccountMismatch for another
     merchant's account; ReferenceReused, showing both, when the reference has another kind, mode or lines.
+    LimitExceeded, before anything is written, where the kind may not take an account's balance so high
+    (`ledger.limits.set_limit`); the account stays locked until the caller's transaction ends.
     """
     return _book(Posting(reference, kind, lines, livemode, merchant_id, occurred_at))
 
@@ -97,6 +101,14 @@ def _book(posting: Posting) -> LedgerTransaction:
 
 @in_transaction
 def _write(posting: Posting, account_ids: list[int]) -> LedgerTransaction:
+    moves: Counter[int] = Counter()
+    for account_id, line in zip(account_ids, posting.lines, strict=True):
+        moves[account_id] += line.amount_minor
+    if limits := lock_limited(posting.kind, moves):
+        # What is booked already is not held against its own repetition.
+        if LedgerTransaction.objects.filter(reference=posting.reference).exists():
+            return _booked_before(posting)
+        check_limits(posting, limits, moves)
     values = {
         "reference": posting.reference,
         "kind": posting.kind,

@@ -1,17 +1,22 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
-from psycopg.errors import ForeignKeyViolation
+from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.errors import ForeignKeyViolation, SerializationFailure
 
+from core.db import MAX_TRIES
 from ledger.errors import AccountMismatch, AlreadyReversed, LedgerError, ReferenceReused, Unbalanced
-from ledger.lines import credit, debit
-from ledger.models import LedgerEntry, LedgerTransaction
+from ledger.limits import set_limit
+from ledger.lines import Line, credit, debit
+from ledger.models import LedgerAccount, LedgerEntry, LedgerTransaction
 from ledger.queries import lines_of
 from ledger.services import reverse
 from merchants.services import create_merchant
 from tests.ledger.bookings import at_once, confirmation, fresh_reference, hold, merchant_balance, post
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -187,3 +192,76 @@ def test_postings_that_meet_the_same_new_accounts_in_other_orders_all_succeed(me
 
     assert not [result for result in at_once(8, both_ways) if isinstance(result, Exception)]
     assert merchant_balance(merchant_id, "a0") == 8
+
+
+FAILING = """
+    CREATE SEQUENCE tries;
+    CREATE FUNCTION fail_at_first() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        IF NEW.kind = 'contended' AND nextval('tries') <= %s THEN
+            RAISE EXCEPTION 'try again' USING ERRCODE = 'serialization_failure';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER fail_at_first BEFORE INSERT ON ledger_transaction
+        FOR EACH ROW EXECUTE FUNCTION fail_at_first();
+"""
+
+
+@pytest.fixture
+def failures(books: Any) -> Iterator[Any]:
+    """So many serialization failures before a posting gets through; called again, how many tries there were."""
+    with books.superuser() as connection:
+
+        def fail(times: int) -> None:
+            connection.execute(FAILING.replace("%s", str(times)))
+
+        yield fail
+        connection.execute("DROP FUNCTION fail_at_first CASCADE")
+        connection.execute("DROP SEQUENCE tries")
+
+
+def test_a_serialization_failure_is_tried_again(failures: Any, merchant_id: int) -> None:
+    failures(MAX_TRIES - 1)
+    post(merchant_id, hold(merchant_id), kind="contended")
+    assert merchant_balance(merchant_id, "unconfirmed") == -10_000
+
+
+def test_tries_are_bounded_and_the_error_keeps_its_name(failures: Any, merchant_id: int, raw: Any) -> None:
+    failures(1_000)
+    with pytest.raises(OperationalError) as error:
+        post(merchant_id, hold(merchant_id), kind="contended")
+    assert isinstance(error.value.__cause__, SerializationFailure)
+    assert raw.execute("SELECT last_value FROM tries").fetchone() == (MAX_TRIES,)
+    assert merchant_balance(merchant_id, "unconfirmed") == 0
+
+
+def test_a_deadlock_is_tried_again(merchant_id: int, raw: Any) -> None:
+    places = [f"merchant:{merchant_id}:{name}" for name in ("available", "reserve")]
+    for place in places:
+        set_limit(place, "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=10)
+    ids = list(LedgerAccount.objects.filter(address__in=places).order_by("pk").values_list("pk", flat=True))
+    lines = [*(debit(place, "eur", 1) for place in places), credit("bank:main", "eur", 2)]
+    lock = "SELECT ledger_lock_account(%s)"
+    raw.execute("SET deadlock_timeout = '1min'")
+    with ThreadPoolExecutor(1) as thread:
+        with raw.transaction():
+            raw.execute(lock, [ids[1]])
+            posting = thread.submit(_post_in_thread, merchant_id, lines)
+            eventually(lambda: _waits(raw), what="the posting waits for the second account")
+            # The other way round: PostgreSQL ends the posting, which has waited for longer, and it comes again.
+            raw.execute(lock, [ids[0]])
+        posting.result()
+    assert merchant_balance(merchant_id, "available") == 1
+
+
+def _post_in_thread(merchant_id: int, lines: list[Line]) -> None:
+    post(merchant_id, lines)
+    connection.close()
+
+
+def _waits(raw: Any) -> bool:
+    waiting = raw.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return bool(waiting.fetchone()[0])
