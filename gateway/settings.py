@@ -155,6 +155,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "fan events out to endpoints": {"task": "webhooks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "send due webhooks": {"task": "webhooks.deliver_due", "schedule": 1.0, "options": {"expires": 5}},
+    "disable endpoints that only fail": {
+        "task": "webhooks.disable_failing_endpoints",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "forget old idempotency keys": {
         "task": "idempotency.forget_old_keys",
         "schedule": 600.0,

@@ -12,6 +12,9 @@ from yarl import URL
 from core.errors import InvalidRequest
 
 URL_CHARACTERS = 2_048
+# Below, other services listen: a mail server takes an HTTP request for a conversation.
+WEB_PORTS = (80, 443)
+FIRST_FREE_PORT = 1_024
 # Addresses that carry an IPv4 address inside: a network could lead them to an address that we would refuse.
 TRANSLATED = (
     ipaddress.IPv6Network("64:ff9b::/96"),
@@ -50,6 +53,10 @@ def check_url(text: str, *, livemode: bool, allow_private: bool) -> str:
         raise UrlInvalid("webhooks of live mode go to https:// only.")
     if not allow_private and not _may_be_public(host):
         raise UrlInvalid(f"{host} can not be reached from the internet.")
+    if not allow_private and not _is_for_web(port):
+        raise UrlInvalid(
+            f"port {port} is none that webhooks go to: 80, 443, and {FIRST_FREE_PORT} or higher."
+        )
     return text
 
 
@@ -72,9 +79,15 @@ def socket_factory(*, allow_private: bool) -> Callable[[Any], socket.socket]:
         family, kind, protocol, _, address = addr_info
         if not allow_private and not is_public(address[0]):
             raise AddressRefused(errno.EACCES, f"{address[0]} is not a public address")
+        if not allow_private and not _is_for_web(address[1]):
+            raise AddressRefused(errno.EACCES, f"webhooks do not go to port {address[1]}")
         return socket.socket(family, kind, protocol)
 
     return make
+
+
+def _is_for_web(port: int) -> bool:
+    return port in WEB_PORTS or port >= FIRST_FREE_PORT
 
 
 def _may_be_public(host: str) -> bool:

@@ -35,6 +35,9 @@ EVENT_TYPES = (
     "refund.created",
     "refund.failed",
     "refund.updated",
+    # Ours: Stripe writes an email instead.
+    "webhook_endpoint.disabled",
+    "webhook_endpoint.test",
 )
 
 

@@ -101,7 +101,16 @@ class WebhookEndpoint(models.Model):
     enabled_events = ArrayField(models.TextField())
     # Every attempt is signed with it, so it is stored as it is; the API shows it once, when it is made.
     secret = models.TextField(default=new_secret, editable=False)
+    # The one before it signs too, until then.
+    previous_secret = models.TextField(default="", db_default="", editable=False)
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    # Events of one object are sent one after the other.
+    ordered = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ENABLED)
+    # Set where we disabled it ourselves.
+    disabled_reason = models.TextField(default="", db_default="")
+    # The first failure since the last success.
+    failing_since = models.DateTimeField(null=True)
     api_version = models.TextField(null=True)
     description = models.TextField(null=True)
     metadata = models.JSONField(default=dict)
@@ -116,6 +125,10 @@ class WebhookEndpoint(models.Model):
                 name="live_webhooks_use_https",
             ),
             models.CheckConstraint(condition=~models.Q(secret=""), name="webhooks_are_signed"),
+            models.CheckConstraint(
+                condition=models.Q(previous_secret="") | models.Q(previous_secret_until__isnull=False),
+                name="rolled_secrets_end",
+            ),
         ]
         indexes = [models.Index(fields=["merchant", "livemode", "id"], name="endpoints_of_a_merchant")]
 
@@ -127,7 +140,8 @@ class Delivery(models.Model):
     """One event for one endpoint.
 
     Work to do is `next_attempt_at`, whatever the state: a resend of what was delivered or given up sets it
-    again and the state stays, unless it moves forward to succeeded.
+    again and the state stays, unless it moves forward to succeeded. What was given up is tried on the whole
+    schedule once more, what was delivered one time.
     """
 
     class State(models.TextChoices):
@@ -143,6 +157,8 @@ class Delivery(models.Model):
         max_length=9, choices=State.choices, default=State.PENDING, db_default=State.PENDING
     )
     attempts = models.PositiveIntegerField(default=0, db_default=0)
+    # In a row, since it was made or sent again by hand: what the schedule goes by.
+    failures = models.PositiveIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(null=True, db_default=Now())
     # While a sender is at work. It also names the lease: whoever finds another here has lost theirs.
     lease_until = models.DateTimeField(null=True)

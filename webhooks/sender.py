@@ -1,13 +1,16 @@
-"""Sends one webhook: a signed POST with a hard time limit, and what came of it. Knows no database."""
+"""Sends one webhook: a POST with a hard time limit, and what came of it. Knows no database."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from core.redaction import redact
 from webhooks.addresses import socket_factory
-from webhooks.signature import stripe_signature
+from webhooks.schedule import retry_after_seconds
 
 # For everything from DNS to the answer's first bytes. Receivers are told to answer first and work later.
 TIMEOUT_SECONDS = 10.0
@@ -23,17 +26,24 @@ class Result:
     error: str
     answer: str
     duration_ms: int
+    # How long the receiver wants to be left alone.
+    retry_after_seconds: float = 0.0
 
     @property
     def succeeded(self) -> bool:
         return not self.error
 
 
-def new_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSession:
-    """Connections are made to allowed addresses only. Nothing one receiver sets reaches another."""
+def new_session(
+    *, allow_private: bool, connections: int, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    """Connections are made to allowed addresses only. Nothing one receiver sets reaches another. `resolver` is the
+    system's unless another one is given."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=connections, socket_factory=socket_factory(allow_private=allow_private)
+            limit=connections,
+            resolver=resolver,
+            socket_factory=socket_factory(allow_private=allow_private),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
@@ -48,22 +58,26 @@ def new_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSessi
     )
 
 
-async def send(session: aiohttp.ClientSession, *, url: str, secret: str, body: bytes) -> Result:
+async def send(
+    session: aiohttp.ClientSession, *, url: str, body: bytes, headers: Mapping[str, str]
+) -> Result:
     """One attempt. 2xx within the time limit is success; a redirect is a failure, and not followed."""
     started = time.monotonic()
-    status, error, answer = None, "", b""
-    headers = {"Stripe-Signature": stripe_signature(secret, body, unix_seconds=int(time.time()))}
+    status, error, answer, pause = None, "", b"", 0.0
     try:
         async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             status = response.status
             error = _refusal(status)
+            if error:
+                pause = retry_after_seconds(response.headers.get("Retry-After"), now=datetime.now(UTC))
             answer = await _beginning(response.content)
     except TimeoutError:
         # A 2xx whose body dawdles has been said all the same.
         error = error if status else f"no answer within {TIMEOUT_SECONDS:g} s"
     except (aiohttp.ClientError, OSError, ValueError) as failure:
         error = error if status else f"{type(failure).__name__}: {failure}"
-    return Result(status, _clean(error), _clean(answer.decode(errors="replace")), _since(started))
+    kept = _clean(answer.decode(errors="replace"))
+    return Result(status, _clean(error), kept, _since(started), pause)
 
 
 def _refusal(status: int) -> str:

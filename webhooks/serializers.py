@@ -49,9 +49,12 @@ def webhook_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
         "application": None,
         "created": _unix(endpoint.created_at),
         "description": endpoint.description,
+        # Ours: why it is disabled where nobody asked for that, and whether it keeps order.
+        "disabled_reason": endpoint.disabled_reason or None,
         "enabled_events": endpoint.enabled_events,
         "livemode": endpoint.livemode,
         "metadata": endpoint.metadata,
+        "ordered": endpoint.ordered,
         "status": endpoint.state,
         "url": endpoint.url,
     }

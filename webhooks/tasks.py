@@ -5,6 +5,7 @@ from celery import current_app, shared_task
 
 from webhooks.services.deliver import deliver_due
 from webhooks.services.relay import relay
+from webhooks.services.watch import disable_failing_endpoints
 
 
 @shared_task(name="webhooks.relay")
@@ -18,3 +19,8 @@ def relay_task() -> int:
 @shared_task(name="webhooks.deliver_due")
 def deliver_due_task() -> int:
     return deliver_due()
+
+
+@shared_task(name="webhooks.disable_failing_endpoints")
+def disable_failing_endpoints_task() -> int:
+    return disable_failing_endpoints()

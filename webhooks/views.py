@@ -16,7 +16,7 @@ from idempotency.services import answer_once
 from merchants.api import MerchantView
 from webhooks import queries, serializers
 from webhooks.models import Event
-from webhooks.services.endpoints import create_endpoint, delete_endpoint, update_endpoint
+from webhooks.services.endpoints import create_endpoint, delete_endpoint, roll_secret, update_endpoint
 
 Text = Annotated[str, msgspec.Meta(max_length=5_000)]
 Pattern = Annotated[str, msgspec.Meta(max_length=100)]
@@ -32,6 +32,7 @@ class EndpointCreateParams(Params):
     connect: bool = False
     description: Text | None = None
     metadata: dict[str, str] | None = None
+    ordered: bool = False
 
 
 class EndpointUpdateParams(Params):
@@ -40,6 +41,11 @@ class EndpointUpdateParams(Params):
     disabled: bool | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
     metadata: dict[str, str] | UnsetType | None = UNSET
+    ordered: bool | UnsetType = UNSET
+
+
+class RollSecretParams(Params):
+    expires_in: int = 24 * 3_600
 
 
 class EventListParams(ListParams):
@@ -64,6 +70,7 @@ class WebhookEndpointsView(MerchantView):
                 api_version=given.api_version,
                 description=given.description,
                 metadata=given.metadata,
+                ordered=given.ordered,
             )
             return {**serializers.webhook_endpoint(endpoint), "secret": endpoint.secret}
 
@@ -105,6 +112,7 @@ class WebhookEndpointView(MerchantView):
                 disabled=given.disabled,
                 description=given.description,
                 metadata=given.metadata,
+                ordered=given.ordered,
             )
             return serializers.webhook_endpoint(endpoint)
 
@@ -115,6 +123,25 @@ class WebhookEndpointView(MerchantView):
             merchant_id=self.caller.merchant_id, livemode=self.caller.livemode, public_id=public_id
         )
         return Response(serializers.deleted_webhook_endpoint(endpoint))
+
+
+class RollSecretView(MerchantView):
+    """Ours: Stripe's dashboard does this."""
+
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        given = self.read(request, RollSecretParams)
+        _refuse_expand(given)
+
+        def work() -> dict[str, Any]:
+            endpoint = roll_secret(
+                merchant_id=self.caller.merchant_id,
+                livemode=self.caller.livemode,
+                public_id=public_id,
+                overlap_seconds=given.expires_in,
+            )
+            return {**serializers.webhook_endpoint(endpoint), "secret": endpoint.secret}
+
+        return answer_response(answer_once(_key(request), work))
 
 
 class EventsView(MerchantView):

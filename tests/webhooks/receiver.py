@@ -22,11 +22,12 @@ class Received:
 
 
 class Receiver:
-    """`status`, `location`, `answer` and `delay_seconds` may be changed at any time."""
+    """`status`, `location`, `retry_after`, `answer` and `delay_seconds` may be changed at any time."""
 
     def __init__(self, *, port: int = 0, status: int = 200, delay_seconds: float = 0) -> None:
         self.status = status
         self.location = ""
+        self.retry_after = ""
         self.answer = b"thank you"
         self.delay_seconds = delay_seconds
         self.received: list[Received] = []
@@ -43,6 +44,8 @@ class Receiver:
                     self.send_response(receiver.status)
                     if receiver.location:
                         self.send_header("Location", receiver.location)
+                    if receiver.retry_after:
+                        self.send_header("Retry-After", receiver.retry_after)
                     self.send_header("Content-Length", str(len(receiver.answer)))
                     self.end_headers()
                     self.wfile.write(receiver.answer)

@@ -106,6 +106,16 @@ def test_an_answer_other_than_2xx_is_a_failure_whose_beginning_is_kept(
     assert shop.deliveries() == {receiver.url: "pending"}
 
 
+def test_a_receiver_that_asks_for_a_pause_gets_it(shop: Shop, receiver: Receiver) -> None:
+    receiver.status, receiver.retry_after = 429, "1800"
+    shop.endpoint(receiver.url)
+    event = shop.event()
+    send()
+    due = Delivery.objects.get(event=event).next_attempt_at
+    assert due is not None
+    assert timedelta(minutes=29) < due - timezone.now() <= timedelta(minutes=30)
+
+
 def test_a_redirect_is_not_followed(shop: Shop, receiver: Receiver) -> None:
     with Receiver() as elsewhere:
         receiver.status, receiver.location = 302, elsewhere.url

@@ -98,3 +98,12 @@ def test_a_deleted_endpoint_stays_deleted_and_live_ones_use_https(
             " FROM webhooks_endpoint WHERE id = %s",
             where,
         )
+
+
+def test_a_secret_that_was_replaced_does_not_sign_for_ever(
+    raw: psycopg.Connection, delivery: Delivery
+) -> None:
+    with pytest.raises(CheckViolation, match="rolled_secrets_end"):
+        raw.execute(
+            "UPDATE webhooks_endpoint SET previous_secret = 'whsec_x' WHERE id = %s", [delivery.endpoint_id]
+        )

@@ -21,6 +21,7 @@ from webhooks import serializers
 from webhooks.models import Delivery
 from webhooks.schedule import GIVE_UP_AFTER, next_attempt
 from webhooks.sender import Result, new_session, send
+from webhooks.signature import headers
 from webhooks.windows import FIRST, Windows
 
 # Three time limits of an attempt: a loop that stalls or a slow commit must not make a delivery go out twice.
@@ -31,6 +32,8 @@ MAX_UNDER_WAY = 500
 POLL_SECONDS = 0.1
 # One task's share of a worker's thread; the next poll of beat continues.
 BUDGET_SECONDS = 20.0
+# At an ordered endpoint this many that have to wait do not hide one that can be sent.
+LOOK_AHEAD = 200
 # A name that nobody answers for holds a thread for as long as the system's resolver likes.
 RESOLVER_THREADS = 100
 
@@ -119,7 +122,8 @@ class _Shift:
     async def _attempt(self, session: aiohttp.ClientSession, row: Any) -> None:
         at = timezone.now()
         try:
-            result = await send(session, url=row.url, secret=row.secret, body=_body(row))
+            body = _body(row)
+            result = await send(session, url=row.url, body=body, headers=_headers(row, body))
         except Exception as error:
             log.exception("delivery %s could not be sent", row.id)
             result = Result(None, f"not sent: {type(error).__name__}", "", 0)
@@ -170,6 +174,7 @@ def _claim_values(room: int) -> dict[str, Any]:
         "rooms": [more for _, more, _ in known],
         "under_way": [has for _, _, has in known],
         "first_room": FIRST,
+        "look_ahead": LOOK_AHEAD,
         "batch": max(room, 0),
         "lease_seconds": LEASE_SECONDS,
     }
@@ -184,12 +189,23 @@ def _body(row: Any) -> bytes:
     return msgspec.json.encode(serializers.event(facts, row.pending_webhooks))
 
 
+def _headers(row: Any, body: bytes) -> dict[str, str]:
+    secrets = [row.secret, row.previous_secret] if row.previous_secret else [row.secret]
+    signed = headers(secrets, body, event_id=row.public_id, unix_seconds=int(time.time()))
+    return {**signed, "Tollgate-Sequence": str(row.sequence)}
+
+
 def _outcome(row: Any, at: datetime, result: Result) -> Outcome:
     now, give_up_at, again = timezone.now(), row.give_up_at, None
-    # A resend of what was delivered or given up is one attempt, without a schedule of its own.
-    if not result.succeeded and row.state == Delivery.State.PENDING:
+    # A resend of what was delivered is one attempt, without a schedule of its own.
+    if not result.succeeded and row.state != Delivery.State.SUCCEEDED:
         give_up_at = give_up_at or now + GIVE_UP_AFTER
-        again = next_attempt(failures=row.attempts + 1, now=now, give_up_at=give_up_at)
+        again = next_attempt(
+            failures=row.failures + 1,
+            now=now,
+            give_up_at=give_up_at,
+            retry_after_seconds=result.retry_after_seconds,
+        )
     return Outcome(
         delivery_id=row.id,
         lease_until=row.lease_until,

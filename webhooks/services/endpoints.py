@@ -1,10 +1,13 @@
 """Makes, changes and removes a merchant's endpoints."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.conf import settings
+from django.utils import timezone
 from msgspec import UNSET, UnsetType
 
+from controls.services import resolve_alert
 from core.db import in_transaction
 from core.errors import InvalidRequest, ResourceMissing
 from core.params import check_metadata
@@ -13,10 +16,14 @@ from merchants.models import Merchant
 from webhooks import queries
 from webhooks.addresses import check_url
 from webhooks.event_types import is_known
-from webhooks.models import Delivery, WebhookEndpoint
+from webhooks.models import Delivery, WebhookEndpoint, new_secret
 
 # Stripe's limit. Each endpoint multiplies a merchant's deliveries.
 MAX_ENDPOINTS = 16
+# A week: a deployment that has to wait for somebody's return.
+MAX_OVERLAP_SECONDS = 7 * 24 * 3_600
+# The alert that tells staff of an endpoint that we disabled.
+ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 State = WebhookEndpoint.State
 
@@ -31,6 +38,7 @@ def create_endpoint(
     api_version: str | None,
     description: str | None,
     metadata: dict[str, str] | None,
+    ordered: bool = False,
 ) -> WebhookEndpoint:
     """An enabled endpoint; events recorded from now on are sent to it. InvalidRequest names what is wrong."""
     _check_events(enabled_events)
@@ -51,6 +59,7 @@ def create_endpoint(
         api_version=api_version,
         description=description,
         metadata=check_metadata(metadata),
+        ordered=ordered,
     )
     endpoint.refresh_from_db(fields=["created_at"])
     return endpoint
@@ -67,6 +76,7 @@ def update_endpoint(
     disabled: bool | UnsetType = UNSET,
     description: str | UnsetType | None = UNSET,
     metadata: dict[str, str] | UnsetType | None = UNSET,
+    ordered: bool | UnsetType = UNSET,
 ) -> WebhookEndpoint:
     """Changes what is given. Metadata is merged: "" removes a key, None all. A disabled endpoint is sent
     nothing more, at once."""
@@ -80,11 +90,34 @@ def update_endpoint(
         endpoint.description = description
     if metadata is not UNSET:
         endpoint.metadata = check_metadata({**endpoint.metadata, **metadata} if metadata else None)
-    if disabled is not UNSET:
-        endpoint.state = State.DISABLED if disabled else State.ENABLED
+    if ordered is not UNSET:
+        endpoint.ordered = ordered
+    if disabled is True:
+        endpoint.state = State.DISABLED
+    elif disabled is False:
+        _enable(endpoint)
     endpoint.save()
     if endpoint.state == State.DISABLED:
-        _stop_deliveries(endpoint)
+        stop_deliveries(endpoint)
+    return endpoint
+
+
+@in_transaction
+def roll_secret(*, merchant_id: int, livemode: bool, public_id: str, overlap_seconds: int) -> WebhookEndpoint:
+    """A new secret, at once. The old one signs beside it for `overlap_seconds`; one older still stops."""
+    if not 0 <= overlap_seconds <= MAX_OVERLAP_SECONDS:
+        raise InvalidRequest(
+            f"Invalid expires_in: {overlap_seconds}; the old secret can go on for 0 to {MAX_OVERLAP_SECONDS} "
+            "seconds.",
+            param="expires_in",
+        )
+    endpoint = _locked(merchant_id, livemode, public_id)
+    endpoint.previous_secret = endpoint.secret if overlap_seconds else ""
+    endpoint.previous_secret_until = (
+        timezone.now() + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+    )
+    endpoint.secret = new_secret()
+    endpoint.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
     return endpoint
 
 
@@ -94,7 +127,7 @@ def delete_endpoint(*, merchant_id: int, livemode: bool, public_id: str) -> Webh
     endpoint = _locked(merchant_id, livemode, public_id)
     endpoint.state = State.DELETED
     endpoint.save(update_fields=["state"])
-    _stop_deliveries(endpoint)
+    stop_deliveries(endpoint)
     return endpoint
 
 
@@ -106,7 +139,17 @@ def _locked(merchant_id: int, livemode: bool, public_id: str) -> WebhookEndpoint
     return endpoint
 
 
-def _stop_deliveries(endpoint: WebhookEndpoint) -> None:
+def _enable(endpoint: WebhookEndpoint) -> None:
+    """Its failures are forgotten: it gets as long as a new one to answer."""
+    endpoint.state = State.ENABLED
+    endpoint.failing_since = None
+    endpoint.disabled_reason = ""
+    resolve_alert(
+        kind=ENDPOINT_DISABLED, subject=endpoint.public_id, actor="system", reason="It was enabled again."
+    )
+
+
+def stop_deliveries(endpoint: WebhookEndpoint) -> None:
     due = endpoint.deliveries.filter(next_attempt_at__isnull=False)
     due.filter(state=Delivery.State.PENDING).update(
         state=Delivery.State.GIVEN_UP, next_attempt_at=None, last_error=f"the endpoint was {endpoint.state}"

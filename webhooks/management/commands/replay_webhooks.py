@@ -1,0 +1,48 @@
+"""`manage.py replay_webhooks ENDPOINT --since TIME`: sends an endpoint its events of a time once more."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import Progress
+
+from core.errors import InvalidRequest
+from webhooks.models import WebhookEndpoint
+from webhooks.services.resend import replay
+
+
+def moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no time; write 2026-11-24 or 2026-11-24T09:30") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+class Command(BaseCommand):
+    help = "Sends an endpoint the events that it missed since a time; with --all, those that it got too."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("endpoint", help="we_…")
+        parser.add_argument("--since", type=moment, required=True, help="in UTC, such as 2026-11-24T09:30")
+        parser.add_argument("--until", type=moment, help="now, unless given")
+        parser.add_argument("--all", action="store_true", help="also what was delivered")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        endpoint = WebhookEndpoint.objects.filter(public_id=options["endpoint"]).first()
+        if endpoint is None:
+            raise CommandError(f"There is no webhook endpoint {options['endpoint']}.")
+        with Progress(transient=True) as shown:
+            task = shown.add_task("events", total=None)
+            try:
+                made = replay(
+                    endpoint,
+                    since=options["since"],
+                    until=options["until"],
+                    only_missed=not options["all"],
+                    progress=lambda events: shown.advance(task, events),
+                )
+            except InvalidRequest as error:
+                raise CommandError(str(error)) from error
+        self.stdout.write(f"{made} events will be sent to {endpoint.url}.")
