@@ -1,5 +1,15 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_migrate
 
 
 class GatewayConfig(AppConfig):
     name = "gateway"
+
+    def ready(self) -> None:
+        # They have to do with models, which are there only now.
+        from gateway.roles import make_roles
+        from gateway.sign_in import remember_sign_in
+
+        post_migrate.connect(make_roles, sender=self, dispatch_uid="gateway.roles")
+        user_logged_in.connect(remember_sign_in, dispatch_uid="gateway.sign_in")

@@ -9,6 +9,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
+from django_otp.middleware import OTPMiddleware
 
 from core.ids import new_id
 from merchants.answers import API_VERSION
@@ -49,6 +50,15 @@ class ConsoleSessions(ConsoleOnly, SessionMiddleware):
 
 class ConsoleStaff(ConsoleOnly, AuthenticationMiddleware):
     pass
+
+
+class ConsoleSecondFactor(OTPMiddleware):  # type: ignore[misc]  # django-otp has no types
+    """The same; it is no MiddlewareMixin."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        api = request.path_info.startswith(API)
+        answer: HttpResponseBase = self.get_response(request) if api else super().__call__(request)
+        return answer
 
 
 class ConsoleMessages(ConsoleOnly, MessageMiddleware):

@@ -33,6 +33,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "rest_framework",
     "core",
     "merchants",
@@ -54,7 +57,9 @@ MIDDLEWARE = [
     "gateway.middleware.ConsoleSessions",
     "django.middleware.csrf.CsrfViewMiddleware",
     "gateway.middleware.ConsoleStaff",
+    "gateway.middleware.ConsoleSecondFactor",
     "gateway.middleware.ConsoleMessages",
+    "gateway.sign_in.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -242,6 +247,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Who may do more than look proves it with a second factor. The demo's own login is on a developer's machine only.
+SECOND_FACTOR_REQUIRED = os.environ.get("SECOND_FACTOR", "required") != "off"
+SECOND_FACTOR_EXEMPT = ("admin",) if ENVIRONMENT == "development" else ()
+OTP_TOTP_ISSUER = "Tollgate"
+# Half a minute to either side, always: following a phone's clock would let old codes in.
+OTP_TOTP_SYNC = False
+# Wrong codes are counted where wrong passwords are (gateway/guesses.py); here they would lock out one another.
+OTP_TOTP_THROTTLE_FACTOR = 0
+OTP_STATIC_THROTTLE_FACTOR = 0
+# A console that nobody has touched for so long is left, and however busy, a day's work is the most.
+SESSION_IDLE_SECONDS = int(os.environ.get("SESSION_IDLE_MINUTES", "30")) * 60
+SESSION_COOKIE_AGE = int(os.environ.get("SESSION_HOURS", "12")) * 3_600
+# How many proxies of ours a request passes: the address before them is the client's. What came before is hearsay.
+TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -286,6 +306,7 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "STYLES": ["gateway.console.styles"],
     "SCRIPTS": ["gateway.console.scripts"],
+    "LOGIN": {"form": "gateway.sign_in.SignInForm"},
     "DASHBOARD_CALLBACK": "gateway.console.home",
     "SIDEBAR": {"navigation": "gateway.console.side_bar"},
     # A calm blue; orange and green stand for test and live, red for trouble.

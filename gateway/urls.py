@@ -5,12 +5,16 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from gateway import views
+from gateway import second_factor, views
 from payments.views import notifications, pages
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("health", views.health),
+    path("admin/second-factor/", second_factor.verify, name="second_factor"),
+    path("admin/second-factor/enrol/", second_factor.enrol, name="second_factor_enrol"),
+    path("admin/second-factor/codes/", second_factor.recovery_codes, name="recovery_codes"),
+    path("admin/confirm/", second_factor.confirm, name="confirm_identity"),
     path("admin/", admin.site.urls),
     path("v1/", include("payments.urls")),
     path("notifications/<str:processor>", notifications.receive),

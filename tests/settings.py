@@ -4,5 +4,7 @@ import os
 
 os.environ["TOLLGATE_ENV"] = "test"
 os.environ.setdefault("DATABASE_POOL_SIZE", "8")
+# Of people who are logged in by the test itself; test_second_factor.py has a console that requires it.
+os.environ.setdefault("SECOND_FACTOR", "off")
 
 from gateway.settings import *  # noqa: F403

@@ -96,7 +96,8 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
     for charge in Charge.objects.filter(merchant=shop.merchant)[:3]:
         api.post("/v1/refunds", {"charge": charge.public_id, "amount": 10})
     assert queries(admin, path) == few
-    assert few <= 6
+    # One of them is for the second factor that the person came in with.
+    assert few <= 7
 
 
 def test_no_list_counts_its_table(admin: Browser, api: Client) -> None:

@@ -35,7 +35,7 @@ class World:
             point_django_at(before)
 
 
-def start_world(stack: ExitStack, servers: Servers, database: str = "console") -> World:
+def start_world(stack: ExitStack, servers: Servers, database: str = "console", **variables: str) -> World:
     servers.new_database(database)
     folder = servers.folder / database
     folder.mkdir()
@@ -46,6 +46,7 @@ def start_world(stack: ExitStack, servers: Servers, database: str = "console") -
         "VAULT_URL": vault.url,
         "SANDBOX_BANK_URL": bank.url,
         "PROCESSOR_TIMEOUT_SECONDS": str(PROCESSOR_TIMEOUT_SECONDS),
+        **variables,
     }
     web = processes.web(folder, environment)
     for process in (bank, vault, web):

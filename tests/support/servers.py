@@ -61,6 +61,7 @@ class Servers:
             "DATABASE_URL": self.application_url(database),
             "REDIS_URL": self.valkey.url(),
             "VAULT_SHARED_SECRET": SHARED_SECRET,
+            "SECOND_FACTOR": "off",
         }
 
     def vault_environment(self) -> dict[str, str]:

@@ -1,0 +1,78 @@
+"""What each role may do. The seven groups of this table are made anew by every `migrate`, as Django makes its
+permissions: a right that is not in the table is taken away again. Groups of any other name are left alone."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+# Whoever works in the console may look at all of these.
+BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation")
+# Looked at by those who answer for the others' doings.
+CONFIDENTIAL: frozenset[str] = frozenset()
+
+SUPPORT = {"payments.add_refund", "webhooks.change_delivery"}
+FINANCE = {"payments.add_refund", "controls.change_alert"}
+APPROVER = {"controls.change_alert"}
+RISK = {
+    "controls.change_alert",
+    "payments.add_routingrule",
+    "payments.change_routingrule",
+    "payments.delete_routingrule",
+}
+OPS = {
+    *RISK,
+    "payments.change_processorhealth",
+    "webhooks.change_delivery",
+}
+ADMIN = {
+    *SUPPORT,
+    *FINANCE,
+    *OPS,
+    "merchants.add_merchant",
+    "merchants.change_merchant",
+    "merchants.add_apikey",
+    "merchants.change_apikey",
+    "auth.view_user",
+    "auth.add_user",
+    "auth.change_user",
+    "auth.view_group",
+}
+# What each may do besides looking.
+ROLES: dict[str, set[str]] = {
+    "viewer": set(),
+    "support": SUPPORT,
+    "finance": FINANCE,
+    "approver": APPROVER,
+    "risk": RISK,
+    "ops": OPS,
+    "admin": ADMIN,
+}
+
+
+def make_roles(**_: object) -> None:
+    """The groups exist afterwards with exactly these rights. Comes after each migration of this app, when every
+    app's permissions are there. LookupError for a right that does not exist."""
+    if not Permission.objects.filter(content_type__app_label="auth").exists():
+        # Migrated to where people did not exist yet.
+        return
+    looking = set(
+        Permission.objects.filter(content_type__app_label__in=BUSINESS, codename__startswith="view_")
+    )
+    hidden = set(_named(CONFIDENTIAL))
+    for name, rights in ROLES.items():
+        group, _made = Group.objects.get_or_create(name=name)
+        seen = looking if name == "admin" else looking - hidden
+        group.permissions.set(seen | set(_named(rights)))
+
+
+def _named(rights: Iterable[str]) -> list[Permission]:
+    wanted = {(app, codename) for app, _, codename in (right.partition(".") for right in rights)}
+    where = Q(pk=None)
+    for app, codename in wanted:
+        where |= Q(content_type__app_label=app, codename=codename)
+    found = list(Permission.objects.filter(where).select_related("content_type"))
+    missing = wanted - {(one.content_type.app_label, one.codename) for one in found}
+    if missing:
+        raise LookupError(f"Roles name rights that do not exist: {sorted(missing)}")
+    return found

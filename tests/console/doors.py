@@ -1,0 +1,78 @@
+"""Who may open which page of the console and use which action: the whole table. A page or an action that is not
+here fails `test_roles.py`."""
+
+from gateway.roles import ROLES
+
+EVERYONE = frozenset(ROLES)
+NOBODY: frozenset[str] = frozenset()
+ADMIN = frozenset({"admin"})
+REFUNDERS = frozenset({"support", "finance", "admin"})
+RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
+ROUTERS = frozenset({"risk", "ops", "admin"})
+RESENDERS = frozenset({"support", "ops", "admin"})
+
+# Tables that are only looked at: their list, a row's page and its history. Adding and deleting are for nobody.
+TABLES: dict[str, frozenset[str]] = {
+    "merchants_merchant": EVERYONE,
+    "controls_alert": EVERYONE,
+    "ledger_ledgeraccount": EVERYONE,
+    "ledger_ledgertransaction": EVERYONE,
+    "ledger_ledgerentry": EVERYONE,
+    "webhooks_event": EVERYONE,
+    "webhooks_webhookendpoint": EVERYONE,
+    "webhooks_delivery": EVERYONE,
+    "payments_charge": EVERYONE,
+    "payments_processorhealth": EVERYONE,
+    "payments_paymentintent": EVERYONE,
+    "payments_refund": EVERYONE,
+    "payments_operation": EVERYONE,
+    "payments_balancetransaction": EVERYONE,
+    "payments_routingrule": EVERYONE,
+    "auth_user": ADMIN,
+    "auth_group": ADMIN,
+}
+# All other addresses, and what differs from the above.
+PAGES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ["index", "search", "password_change", "password_change_done", "jsi18n", "app_list"], EVERYONE
+    ),
+    "merchants_merchant_add": ADMIN,
+    "merchants_orders": ADMIN,
+    "merchants_key_issue": ADMIN,
+    "merchants_key_roll": ADMIN,
+    "merchants_key_revoke": ADMIN,
+    "controls_alert_resolve": RESOLVERS,
+    "ledger_ledgeraccount_trial_balance": EVERYONE,
+    "payments_charge_refund": REFUNDERS,
+    "payments_processorhealth_close": frozenset({"ops", "admin"}),
+    "payments_routingrule_preview": EVERYONE,
+    "payments_routingrule_add": ROUTERS,
+    "payments_routingrule_remove": ROUTERS,
+    "auth_user_add": ADMIN,
+    "auth_user_password_change": ADMIN,
+    "auth_user_second_factor": ADMIN,
+    **dict.fromkeys(["second_factor", "second_factor_enrol", "recovery_codes", "confirm_identity"], EVERYONE),
+}
+# Login is for those who are nobody yet, and who logs out is nobody afterwards. Completions and links to a site's
+# own pages are Django's; no page of ours uses them.
+NOT_TRIED = frozenset({"login", "logout", "autocomplete", "view_on_site"})
+ACTIONS: dict[tuple[str, str], frozenset[str]] = {
+    ("webhooks_delivery", "resend"): RESENDERS,
+    ("auth_group", "delete_selected"): NOBODY,
+}
+
+
+def who(name: str) -> frozenset[str] | None:
+    """Who may open the address of this name; None where the table does not say."""
+    if name in PAGES:
+        return PAGES[name]
+    model, _, kind = name.rpartition("_")
+    if model not in TABLES:
+        return None
+    match kind:
+        case "changelist" | "change" | "history":
+            return TABLES[model]
+        case "add" | "delete":
+            return NOBODY
+        case _:
+            return None
