@@ -14,6 +14,7 @@ from sandbox.calls import CallCounter
 from sandbox.challenge_page import add_challenge_routes
 from sandbox.control import add_control_routes
 from sandbox.desk import Desk
+from sandbox.dispute_window import add_dispute_control, add_dispute_routes
 from sandbox.faults import FaultBook
 from sandbox.fields import InvalidRequest
 from sandbox.messenger import Messenger
@@ -22,8 +23,8 @@ from sandbox.window import Window
 
 log = logging.getLogger("sandbox")
 
-# Orders are a few hundred bytes.
-MOST_BODY_BYTES = 64 * 1024
+# Orders are a few hundred bytes, evidence is up to 150,000 characters.
+MOST_BODY_BYTES = 1024 * 1024
 
 ORDERS: dict[str, Callable[[object], Order]] = {
     "/v1/authorizations": read_authorize,
@@ -39,7 +40,7 @@ def make_app(desk: Desk, messenger: Messenger) -> web.Application:
     app = web.Application(middlewares=[_errors_as_json], client_max_size=MOST_BODY_BYTES)
 
     async def send_notifications() -> None:
-        # A refund that will come back may be among what was just done.
+        # A refund that will come back, or a sale that will be disputed, may be among what was just done.
         alarm.ring()
         await messenger.send_new()
 
@@ -49,6 +50,8 @@ def make_app(desk: Desk, messenger: Messenger) -> web.Application:
         app.router.add_post(path, functools.partial(window.order, read))
     app.router.add_post("/v1/tombstones", window.tombstone)
     app.router.add_get("/v1/operations/{reference}", window.lookup)
+    add_dispute_routes(app, desk.disputes, window)
+    add_dispute_control(app, desk.disputes, window)
     add_challenge_routes(app, desk.challenges, send_notifications)
     add_control_routes(app, desk, faults, calls, messenger.outbox)
     app.cleanup_ctx.append(functools.partial(_at_work, desk, messenger, alarm))
@@ -58,20 +61,25 @@ def make_app(desk: Desk, messenger: Messenger) -> web.Application:
 async def _at_work(
     desk: Desk, messenger: Messenger, alarm: Alarm, app: web.Application
 ) -> AsyncIterator[None]:
-    """Notifications and returning refunds, as long as the bank is open."""
+    """Notifications, returning refunds and disputes, as long as the bank is open."""
 
-    def fail_due_refunds() -> None:
+    def act_on_due() -> None:
         desk.failing_refunds.fail_due()
+        desk.disputes.act_on_due()
         messenger.start_new()
 
+    def next_due() -> float | None:
+        due = [desk.failing_refunds.next_due(), desk.disputes.next_due()]
+        return min((moment for moment in due if moment is not None), default=None)
+
     async with messenger.at_work():
-        refunds = asyncio.create_task(alarm.keep(fail_due_refunds, desk.failing_refunds.next_due))
+        stories = asyncio.create_task(alarm.keep(act_on_due, next_due))
         try:
             yield
         finally:
-            refunds.cancel()
+            stories.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await refunds
+                await stories
 
 
 async def _health(request: web.Request) -> web.Response:

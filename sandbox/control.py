@@ -24,7 +24,7 @@ def add_control_routes(
 
 def _add_faults(app: web.Application, faults: FaultBook) -> None:
     async def add_fault(request: web.Request) -> web.Response:
-        fault = read_fault(await _body(request))
+        fault = read_fault(await body_of(request))
         try:
             return web.json_response({"id": faults.add(fault)})
         except TooManyFaults:
@@ -55,7 +55,7 @@ def _add_books(app: web.Application, desk: Desk, calls: CallCounter) -> None:
         return web.json_response(done | {"approved": approved, "calls": calls.counts(reference)})
 
     async def list_operations(request: web.Request) -> web.Response:
-        return web.json_response({"operations": desk.newest(_limit(request))})
+        return web.json_response({"operations": desk.newest(limit_of(request))})
 
     app.router.add_get("/control/counts", count)
     app.router.add_get("/control/operations", list_operations)
@@ -63,11 +63,11 @@ def _add_books(app: web.Application, desk: Desk, calls: CallCounter) -> None:
 
 def _add_notifications(app: web.Application, outbox: Outbox) -> None:
     async def set_manner(request: web.Request) -> web.Response:
-        outbox.manner = read_manner(await _body(request))
+        outbox.manner = read_manner(await body_of(request))
         return web.json_response(outbox.manner.as_json())
 
     async def list_notifications(request: web.Request) -> web.Response:
-        listed = outbox.listed(request.query.get("reference"), _limit(request))
+        listed = outbox.listed(request.query.get("reference"), limit_of(request))
         return web.json_response(outbox.manner.as_json() | {"notifications": listed})
 
     app.router.add_post("/control/notifications", set_manner)
@@ -79,7 +79,7 @@ def _add_settings(app: web.Application, desk: Desk) -> None:
         return web.json_response({"refund_fails_after_seconds": desk.failing_refunds.after_seconds})
 
     async def change(request: web.Request) -> web.Response:
-        fields = Fields(await _body(request))
+        fields = Fields(await body_of(request))
         seconds = fields.number("refund_fails_after_seconds", 0.0, MOST_SECONDS)
         fields.finish()
         desk.failing_refunds.after_seconds = seconds
@@ -92,7 +92,7 @@ def _add_settings(app: web.Application, desk: Desk) -> None:
     app.router.add_get("/control/settings", show)
 
 
-async def _body(request: web.Request) -> object:
+async def body_of(request: web.Request) -> object:
     try:
         body: object = await request.json()
     except ValueError as error:
@@ -100,7 +100,7 @@ async def _body(request: web.Request) -> object:
     return body
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
     limit = request.query.get("limit", "100")
     if not limit.isdecimal() or not 1 <= int(limit) <= MOST_LISTED:
         raise InvalidRequest(f"limit must be an integer between 1 and {MOST_LISTED}")

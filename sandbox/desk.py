@@ -11,6 +11,7 @@ from sandbox import answers, bank
 from sandbox.answers import Answer
 from sandbox.bank import Authorization, Verdict
 from sandbox.challenges import Announce, Challenges, new_codes, random_text
+from sandbox.disputes import DisputeDesk
 from sandbox.failing_refunds import FailingRefunds
 from sandbox.notifications import type_of
 from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void, fingerprint
@@ -31,6 +32,7 @@ class Desk:
         self._announce = announce
         self.challenges = Challenges(store, announce)
         self.failing_refunds = FailingRefunds(store, announce)
+        self.disputes = DisputeDesk(store, announce)
 
     def perform(self, order: Order) -> Answer:
         """The stored answer when the reference is known, else the work and its answer."""
@@ -76,7 +78,7 @@ class Desk:
         return self._store.tombstone(reference) is not None
 
     def knows(self, reference: str) -> bool:
-        return self._store.operation(reference) is not None
+        return self._store.operation(reference) is not None or self.disputes.knows(reference)
 
     def last4(self, subject: Order | str) -> str | None:
         """Of the card that an order, or a reference, is about; None where the bank can't tell."""
@@ -137,6 +139,7 @@ class Desk:
                     Challenge(after.id, order.capture, order.descriptor, order.return_url)
                 )
         self.failing_refunds.expect(answer)
+        self.disputes.expect(answer)
         if type_ := type_of(answer):
             self._announce(type_, order.reference)
 

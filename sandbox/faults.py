@@ -8,8 +8,9 @@ from typing import Any
 
 from sandbox.fields import REFERENCE, Fields, InvalidRequest
 
-ORDERS = ("authorize", "complete", "capture", "void", "refund")
-KINDS = (*ORDERS, "tombstone", "lookup")
+ORDERS = ("authorize", "complete", "capture", "void", "refund", "evidence", "accept")
+READS = ("lookup", "disputes")
+KINDS = (*ORDERS, "tombstone", *READS)
 FAULTS = (
     "latency",
     "no_answer",
@@ -55,7 +56,7 @@ class Fault:
             return False
         if self.fault == "unknown_lookup" and kind != "lookup":
             return False
-        if self.fault == "late_arrival" and kind == "lookup":
+        if self.fault == "late_arrival" and kind in READS:
             return False
         if self.fault == "refused" and kind not in ORDERS:
             return False

@@ -58,6 +58,14 @@ class Fields:
             raise self.wrong(name, "must be true or false")
         return value
 
+    def texts(self, names: str, longest: int) -> dict[str, str]:
+        """All that is left, where every name fits the pattern and every value is a text."""
+        taken, self._left = self._left, {}
+        for name, value in taken.items():
+            if not re.fullmatch(names, str(name)) or not isinstance(value, str) or len(value) > longest:
+                raise self.wrong("a field", "is not a valid text")
+        return taken
+
     def has(self, name: str) -> bool:
         return self._left.get(name) is not None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sandbox.answers import Answer, challenge_ended
 from sandbox.bank import AUTHENTICATION_FAILED, VOIDED
+from sandbox.dispute_store import LAYOUT as DISPUTES
 
 BOOKS = """
 CREATE TABLE operations (
@@ -101,10 +102,14 @@ def _add_stories(db: sqlite3.Connection) -> None:
     db.execute("UPDATE authorizations SET state = 'declined' WHERE state = 'action_required'")
 
 
+def _add_disputes(db: sqlite3.Connection) -> None:
+    _run(db, DISPUTES)
+
+
 def _run(db: sqlite3.Connection, script: str) -> None:
     """Statement by statement: executescript would commit the transaction that it runs in."""
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_lay_out_books, _add_stories)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_lay_out_books, _add_stories, _add_disputes)

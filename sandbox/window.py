@@ -54,22 +54,22 @@ class Window:
         self._desk = desk
         self._faults = faults
         self._calls = calls
-        self._send_notifications = send_notifications
+        self.send_notifications = send_notifications
         self._late_tasks: set[asyncio.Task[None]] = set()
 
     async def order(self, read: Callable[[object], Order], request: web.Request) -> web.StreamResponse:
-        order = read(await _body(request))
+        order = read(await authenticated_body(request))
         call = Call(
             order.kind, order.reference, lambda: self._desk.last4(order), lambda: self._perform(order)
         )
-        return await self._serve(request, call)
+        return await self.serve(request, call)
 
     async def tombstone(self, request: web.Request) -> web.StreamResponse:
-        reference = read_tombstone(await _body(request))
+        reference = read_tombstone(await authenticated_body(request))
         call = Call(
             "tombstone", reference, lambda: self._desk.last4(reference), lambda: self._bury(reference)
         )
-        return await self._serve(request, call)
+        return await self.serve(request, call)
 
     async def lookup(self, request: web.Request) -> web.StreamResponse:
         reference = request.match_info["reference"]
@@ -78,9 +78,9 @@ class Window:
         call = Call(
             "lookup", reference, lambda: self._desk.last4(reference), lambda: self._look_up(reference)
         )
-        return await self._serve(request, call)
+        return await self.serve(request, call)
 
-    async def _serve(self, request: web.Request, call: Call) -> web.StreamResponse:
+    async def serve(self, request: web.Request, call: Call) -> web.StreamResponse:
         _authenticate(request)
         self._calls.add(call.kind, call.reference)
         plan = self._faults.plan(call.kind, call.reference, call.last4)
@@ -122,7 +122,7 @@ class Window:
     async def _work(self, call: Call, note: str) -> Reply:
         reply = call.work()
         log.info("%s %s %d %s%s", call.kind, call.reference, reply.status, reply.word, note)
-        await self._send_notifications()
+        await self.send_notifications()
         return reply
 
     def _arrive_late(self, call: Call, seconds: float) -> None:
@@ -158,7 +158,7 @@ def _authenticate(request: web.Request) -> None:
         raise web.HTTPUnauthorized
 
 
-async def _body(request: web.Request) -> object:
+async def authenticated_body(request: web.Request) -> object:
     _authenticate(request)
     try:
         body: object = json.loads(await request.read())
