@@ -17,6 +17,7 @@ from core.console import midnight
 from ledger.queries import unconfirmed
 from payments.models import Charge, Operation
 from webhooks.models import Delivery
+from webhooks.queries import relay_lag
 
 MAX_ROWS = 8
 # What approval is measured on: attempts that the processor has decided.
@@ -148,6 +149,7 @@ def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
         context["alerts"] = open_alerts(limit=MAX_ROWS)
     if may("webhooks.view_delivery"):
         context["failing"] = _failing(livemode)
+        context["lag"] = relay_lag()
         context["deliveries"] = reverse("admin:webhooks_delivery_changelist")
     return context
 

@@ -19,18 +19,15 @@ from django.utils.safestring import SafeString
 from unfold.widgets import INPUT_CLASSES
 
 from core.console import ReadOnlyAdmin
-from core.ids import random_text
+from core.once import first_time, open_form
 from core.showing import badge, link, moment, page_url
 from merchants.models import ApiKey, Merchant, key_prefix
 from merchants.services import create_merchant, issue_key, name_orders_by, revoke_key, roll_key
 
 OVERLAPS = [("0", "Stop at once"), ("1", "1 hour"), ("24", "24 hours"), ("72", "3 days"), ("168", "7 days")]
 KINDS = [(key_prefix(kind, livemode=mode), kind, mode) for mode in (False, True) for kind in ApiKey.Kind]
-# The session remembers this many open forms; older ones have to be opened again.
-MAX_OPEN_FORMS = 20
 # The latest; older ones are in the history.
 MAX_CHANGES = 20
-SESSION_FORMS = "merchants.open_forms"
 
 
 class MerchantForm(forms.Form):
@@ -131,7 +128,7 @@ class MerchantAdmin(ReadOnlyAdmin):
         form = MerchantForm(request.POST or None)
         if not (request.method == "POST" and form.is_valid()):
             return self._form(request, form, title="New merchant", button="Create merchant")
-        if not _first_time(request):
+        if not first_time(request):
             messages.info(request, "That form was used already. Keys are shown once, when they are made.")
             return redirect("admin:merchants_merchant_changelist")
         made = create_merchant(form.cleaned_data["name"])
@@ -158,7 +155,7 @@ class MerchantAdmin(ReadOnlyAdmin):
             return self._form(
                 request, form, row=merchant, title=f"New key for {merchant}", button="Make the key"
             )
-        if not _first_time(request):
+        if not first_time(request):
             return self._used(request, merchant)
         kind, livemode = next((k, m) for prefix, k, m in KINDS if prefix == form.cleaned_data["kind"])
         key, text = issue_key(merchant, kind=kind, livemode=livemode)
@@ -181,7 +178,7 @@ class MerchantAdmin(ReadOnlyAdmin):
                 button="Make the new key",
                 note="A new key is made. Give it to the merchant before the old one stops working.",
             )
-        if not _first_time(request):
+        if not first_time(request):
             return self._used(request, key.merchant)
         hours = int(form.cleaned_data["overlap"])
         successor, text = roll_key(key, overlap=timedelta(hours=hours))
@@ -229,7 +226,7 @@ class MerchantAdmin(ReadOnlyAdmin):
             form=form,
             button=button,
             back=back,
-            nonce=_open_form(request),
+            nonce=open_form(request),
             **context,
         )
 
@@ -242,25 +239,6 @@ class MerchantAdmin(ReadOnlyAdmin):
     def _used(self, request: HttpRequest, merchant: Merchant) -> HttpResponse:
         messages.info(request, "That form was used already. A key is shown once, when it is made.")
         return self.back_to(merchant)
-
-
-def _open_form(request: HttpRequest) -> str:
-    """A number for a form that may be used once, remembered in the session."""
-    nonce = random_text(16)
-    known = request.session.get(SESSION_FORMS, [])
-    request.session[SESSION_FORMS] = [*known, nonce][-MAX_OPEN_FORMS:]
-    return nonce
-
-
-def _first_time(request: HttpRequest) -> bool:
-    """Whether this form was not used before. Saved at once, so that a second click finds it used."""
-    known = request.session.get(SESSION_FORMS, [])
-    nonce = request.POST.get("nonce", "")
-    if nonce not in known:
-        return False
-    request.session[SESSION_FORMS] = [other for other in known if other != nonce]
-    request.session.save()
-    return True
 
 
 def _changes(merchant: Merchant) -> list[LogEntry]:

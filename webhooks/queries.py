@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, Exists, Func, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from webhooks.event_types import matches
-from webhooks.models import Delivery, Event, OutboxEntry, WebhookEndpoint
+from webhooks.models import Delivery, DeliveryAttempt, Event, OutboxEntry, WebhookEndpoint
+
+# What an endpoint's health is judged by.
+LATEST = 1_000
 
 
 class Watermark(Func):
@@ -60,6 +65,53 @@ def endpoints(merchant_id: int, *, livemode: bool) -> QuerySet[WebhookEndpoint]:
     return WebhookEndpoint.objects.filter(merchant_id=merchant_id, livemode=livemode).exclude(
         state=WebhookEndpoint.State.DELETED
     )
+
+
+@dataclass(frozen=True)
+class Health:
+    """How an endpoint takes what it is sent: of its latest deliveries, and what waits for it."""
+
+    succeeded: int
+    decided: int
+    last_success_at: datetime | None
+    backlog: int
+    oldest: datetime | None
+    given_up: int
+
+    @property
+    def success_rate(self) -> str:
+        return f"{100 * self.succeeded / self.decided:.1f} %" if self.decided else "–"
+
+
+def endpoint_health(endpoint: WebhookEndpoint) -> Health:
+    """From the latest deliveries only, so that it costs the same for every endpoint. Decided are those that were
+    tried."""
+    latest = endpoint.deliveries.order_by("-pk").values("pk")[:LATEST]
+    told = Q(state=Delivery.State.SUCCEEDED)
+    seen = endpoint.deliveries.filter(pk__in=latest).aggregate(
+        succeeded=Count("pk", filter=told),
+        decided=Count("pk", filter=Q(attempts__gt=0)),
+        given_up=Count("pk", filter=Q(state=Delivery.State.GIVEN_UP)),
+    )
+    success = DeliveryAttempt.objects.filter(delivery__in=latest, error="").aggregate(at=Max("at"))
+    due = endpoint.deliveries.filter(next_attempt_at__isnull=False)
+    waiting = due.aggregate(number=Count("pk"), oldest=Min("created_at"))
+    return Health(last_success_at=success["at"], backlog=waiting["number"], oldest=waiting["oldest"], **seen)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What the relay has not fanned out yet. Seconds old at most, or no relay is at work."""
+
+    events: int
+    oldest: datetime | None
+
+
+def relay_lag() -> Lag:
+    """The oldest is the one with the lowest id: near enough, and found without reading the events."""
+    waiting = OutboxEntry.objects.aggregate(events=Count("pk"), first=Min("pk"))
+    oldest = Event.objects.filter(pk=waiting["first"]).values_list("created_at", flat=True).first()
+    return Lag(waiting["events"], oldest)
 
 
 def events_of_type(pattern: str) -> dict[str, Any]:
