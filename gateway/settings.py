@@ -148,6 +148,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "make money available on its date": {
+        "task": "payments.make_available",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
     "apply processors' notifications": {
         "task": "payments.apply_notifications",
         "schedule": 1.0,

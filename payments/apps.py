@@ -10,4 +10,5 @@ class PaymentsConfig(AppConfig):
         from payments import checks
 
         register(checks.unconfirmed_money_has_its_open_operations)
+        register(checks.merchants_have_what_their_balance_transactions_say)
         register(checks.charges_are_where_their_timeline_says)

@@ -11,6 +11,11 @@ def merchant_pending(merchant: str) -> str:
     return f"merchant:{merchant}:pending"
 
 
+def merchant_available(merchant: str) -> str:
+    """What we owe the merchant and pay out when they ask, or on their schedule."""
+    return f"merchant:{merchant}:available"
+
+
 def processor_unconfirmed(processor: str) -> str:
     """What the processor may owe us: sales whose outcome we don't know yet."""
     return f"processor:{processor}:unconfirmed"

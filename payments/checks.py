@@ -27,6 +27,32 @@ UNCONFIRMED = """
     FROM held FULL JOIN open USING (address, currency, livemode)
     WHERE coalesce(held.amount, 0) <> coalesce(open.amount, 0)
 """
+# What stands on a merchant's two accounts is what their balance transactions say, less what is on its way back.
+BALANCES = """
+    WITH said AS (
+        SELECT merchant_id, livemode, currency, state, sum(amount_minor - fee_minor) AS amount
+        FROM payments_balancetransaction GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT merchant_id, livemode, currency,
+               CASE WHEN from_available THEN 'available' ELSE 'pending' END, -sum(amount_minor)
+        FROM payments_refund WHERE state = 'pending' AND NOT voids GROUP BY 1, 2, 3, 4
+    ), held AS (
+        SELECT account.merchant_id, account.livemode, account.currency,
+               substring(account.address FROM '[^:]+$') AS state, -sum(entry.amount_minor) AS amount
+        FROM ledger_account account JOIN ledger_entry entry ON entry.account_id = account.id
+        WHERE account.merchant_id IS NOT NULL AND account.address ~ ':(pending|available)$'
+        GROUP BY account.id
+    )
+    SELECT merchant.public_id, state, currency, sum(held)::bigint, sum(said)::bigint
+    FROM (
+        SELECT merchant_id, livemode, currency, state, amount AS held, 0 AS said FROM held
+        UNION ALL
+        SELECT merchant_id, livemode, currency, state, 0, amount FROM said
+    ) both_sides JOIN merchants_merchant merchant ON merchant.id = merchant_id
+    GROUP BY merchant.public_id, livemode, currency, state
+    HAVING sum(held) <> sum(said)
+    LIMIT 100
+"""
 LAST_TOLD = """
     SELECT charge.public_id, charge.state, told.charge_state
     FROM payments_charge charge
@@ -46,6 +72,14 @@ def unconfirmed_money_has_its_open_operations() -> Iterator[Finding]:
             f"{address} {currency.upper()}",
             f"holds {amount_text(held, currency)}, the open operations account for "
             f"{amount_text(expected, currency)}",
+        )
+
+
+def merchants_have_what_their_balance_transactions_say() -> Iterator[Finding]:
+    for merchant, state, currency, held, said in _rows(BALANCES):
+        yield Finding(
+            f"merchant:{merchant}:{state} {currency.upper()}",
+            f"owes {amount_text(held, currency)}, the balance transactions say {amount_text(said, currency)}",
         )
 
 

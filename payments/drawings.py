@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
 
 MACHINES: list[tuple[Any, str]] = [
     (
@@ -22,6 +22,11 @@ MACHINES: list[tuple[Any, str]] = [
         "Money on its way back. `succeeded → failed` is forward too: the cardholder's bank may send it back.",
     ),
     (
+        BalanceTransaction,
+        "What a booking changed in a merchant's balance. It becomes available on its own date, under the lock of the "
+        "charge that it comes from. It has no timeline; the ledger tells.",
+    ),
+    (
         Operation,
         "One call to a processor, whose reference is the processor's idempotency key. `unknown` is a state with "
         "an owner: the sweeper asks until the processor tells. Nothing leaves the four states at the end.",
@@ -30,8 +35,8 @@ MACHINES: list[tuple[Any, str]] = [
 HEAD = """# States
 
 Drawn from the code by `manage.py draw_states`; a test holds this page to it. Every step that is not drawn is refused
-twice: by the model's method, and by a trigger of PostgreSQL whoever writes. Every step has its timeline row in the
-same transaction.
+twice: by the model's method, and by a trigger of PostgreSQL whoever writes. Every step of a payment has its timeline
+row in the same transaction.
 """
 
 

@@ -1,13 +1,16 @@
 """Reads. Nothing here changes a row, and every read for a client is bound to its merchant and mode."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
 from payments.models import BalanceTransaction, Charge, PaymentIntent, Refund
+
+NET = F("amount_minor") - F("fee_minor")
 
 
 def charges(caller: Caller) -> QuerySet[Charge]:
@@ -86,9 +89,36 @@ def lock_charge_of_intent(caller: Caller, public_id: str) -> tuple[Charge | None
     return charge, intent
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a merchant has in one currency, in its smallest unit; negative where they owe us."""
+
+    currency: str
+    available_minor: int
+    pending_minor: int
+
+
+def balance(merchant_id: int, *, livemode: bool) -> list[Balance]:
+    """By currency: the net of all their balance transactions, as each stands. One statement, so that what moves
+    from one to the other is never in both."""
+    rows = (
+        BalanceTransaction.objects.filter(merchant_id=merchant_id, livemode=livemode)
+        .values_list("currency")
+        .annotate(
+            available=Sum(NET, filter=Q(state=BalanceTransaction.State.AVAILABLE), default=0),
+            pending=Sum(NET, filter=Q(state=BalanceTransaction.State.PENDING), default=0),
+        )
+        .order_by("currency")
+    )
+    return [Balance(currency, int(available), int(pending)) for currency, available, pending in rows]
+
+
+def balance_transactions(caller: Caller) -> QuerySet[BalanceTransaction]:
+    return BalanceTransaction.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+
+
 def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
-    own = BalanceTransaction.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
-    found = own.filter(public_id=public_id).first()
+    found = balance_transactions(caller).filter(public_id=public_id).first()
     if found is None:
         raise ResourceMissing("balance_transaction", public_id, in_path=True)
     return found
@@ -103,6 +133,12 @@ def available_on(charge: Charge) -> datetime | None:
     """When the charge's money becomes available; None while nothing was captured."""
     sale = BalanceTransaction.objects.filter(public_id=charge.balance_transaction)
     return sale.values_list("available_on", flat=True).first()
+
+
+def is_available(charge: Charge) -> bool:
+    """Whether the charge's money stands on the merchant's available account; to be asked under the charge's lock."""
+    sale = BalanceTransaction.objects.filter(public_id=charge.balance_transaction)
+    return sale.filter(state=BalanceTransaction.State.AVAILABLE).exists()
 
 
 def refunded_by_charge(charges: Iterable[int]) -> dict[int, int]:

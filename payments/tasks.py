@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from payments.services.available import make_available
 from payments.services.look_after import look_after_charges
 from payments.services.notifications import apply_notifications
 from payments.services.publishable_keys import push_publishable_keys
@@ -26,3 +27,8 @@ def look_after_charges_task() -> int:
 @shared_task(name="payments.apply_notifications")
 def apply_notifications_task() -> int:
     return apply_notifications()
+
+
+@shared_task(name="payments.make_available")
+def make_available_task() -> int:
+    return make_available()

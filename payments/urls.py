@@ -2,9 +2,14 @@
 
 from django.urls import path
 
-from payments.views import cards, charges, intents, refunds
+from payments.views import balance, cards, charges, intents, refunds
 
 urlpatterns = [
+    path("balance", balance.Balance.as_view()),
+    path("balance/history", balance.BalanceTransactions.as_view()),
+    path("balance/history/<str:public_id>", balance.BalanceTransactionDetail.as_view()),
+    path("balance_transactions", balance.BalanceTransactions.as_view()),
+    path("balance_transactions/<str:public_id>", balance.BalanceTransactionDetail.as_view()),
     path("charges", charges.Charges.as_view()),
     path("charges/search", charges.ChargeSearch.as_view()),
     path("charges/<str:public_id>", charges.ChargeDetail.as_view()),

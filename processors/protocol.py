@@ -62,6 +62,8 @@ class Approved:
     network_transaction_id: str = ""
     checks: Mapping[str, str] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
+    # The processor pays it out to us at once: so can we.
+    available_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

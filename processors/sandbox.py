@@ -185,6 +185,7 @@ def _outcome(status: int, body: Any) -> Outcome:
                 network_transaction_id=body.get("network_transaction_id") or "",
                 checks=body.get("checks") or {},
                 raw=body,
+                available_at_once=body.get("scenario") == "available_at_once",
             )
         case 200, {"status": "declined", "decline_code": "tombstoned"}:
             return Tombstoned(raw=body)

@@ -24,7 +24,7 @@ def conclude(attempt: Attempt, outcome: Outcome, now: datetime) -> Conclusion:
     match outcome:
         case Approved():
             operation.succeed()
-            return captured(attempt, outcome.amount_minor, now, event="charge.captured")
+            return captured(attempt, outcome, now, event="charge.captured")
         case Declined(decline_code=decline_code):
             operation.decline()
             return _refused(attempt, decline_code)
@@ -35,9 +35,9 @@ def conclude(attempt: Attempt, outcome: Outcome, now: datetime) -> Conclusion:
             raise ValueError(f"a capture can not end by {outcome!r}")
 
 
-def captured(attempt: Attempt, amount_minor: int, now: datetime, *, event: str) -> Conclusion:
+def captured(attempt: Attempt, outcome: Approved, now: datetime, *, event: str) -> Conclusion:
     """The money is taken, with the authorization or after it."""
-    charge = attempt.charge
+    charge, amount_minor, at_once = attempt.charge, outcome.amount_minor, outcome.available_at_once
     charge.capture()
     late = charge.late_of_id is not None
     if not late:
@@ -55,15 +55,16 @@ def captured(attempt: Attempt, amount_minor: int, now: datetime, *, event: str) 
         BalanceTransaction.Type.CHARGE,
         charge.public_id,
         amount_minor,
+        available=at_once,
         fee_minor=charge.fee_minor,
     )
-    balance.available_on = now + timedelta(days=attempt.settlement_days)
+    balance.available_on = now if at_once else now + timedelta(days=attempt.settlement_days)
     charge.balance_transaction = balance.public_id
     told = charge_event(attempt, event)
     return Conclusion(
         kind="charge.captured",
         reason="",
-        booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor),
+        booking=bookings.sale_confirmed(attempt.money, fee_minor=charge.fee_minor, available=at_once),
         booking_kind="sale_confirmed",
         balance=balance,
         answer=done(attempt, told),

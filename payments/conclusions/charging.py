@@ -88,7 +88,7 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     if attempt.operation.kind == Operation.Kind.SALE or (
         attempt.operation.kind == Operation.Kind.COMPLETE and intent.takes_at_once
     ):
-        return captured(attempt, outcome.amount_minor, now, event="charge.succeeded")
+        return captured(attempt, outcome, now, event="charge.succeeded")
     charge.authorize()
     charge.capture_before = charge.next_look_at = now + timedelta(days=settings.AUTHORIZATION_DAYS)
     if charge.late_of_id is None:

@@ -90,14 +90,25 @@ def intent_events(attempt: Attempt, *types: str) -> list[EventDraft]:
 
 
 def balance_transaction(
-    attempt: Attempt, type: str, source: str, amount_minor: int, *, fee_minor: int = 0, reference: str = ""
+    attempt: Attempt,
+    type: str,
+    source: str,
+    amount_minor: int,
+    *,
+    available: bool,
+    fee_minor: int = 0,
+    reference: str = "",
 ) -> BalanceTransaction:
+    """`available` says on which of the merchant's accounts it is booked."""
+    states = BalanceTransaction.State
     return new_row(
         BalanceTransaction,
         merchant_id=attempt.charge.merchant_id,
         livemode=attempt.charge.livemode,
         type=type,
         source=source,
+        charge=attempt.charge,
+        state=states.AVAILABLE if available else states.PENDING,
         amount_minor=amount_minor,
         fee_minor=fee_minor,
         currency=attempt.operation.currency,

@@ -26,10 +26,13 @@ def conclude(attempt: Attempt, outcome: Outcome, refunded_minor: int, available_
             raise ValueError(f"a refund can not end by {outcome!r}")
 
 
-def came_back(attempt: Attempt, outcome: Failed, refunded_minor: int, available_on: datetime) -> Conclusion:
+def came_back(
+    attempt: Attempt, outcome: Failed, refunded_minor: int, available_on: datetime, *, to_available: bool
+) -> Conclusion:
     """A refund that had succeeded fails after all: the money is with the merchant again.
 
-    `refunded_minor` is what the charge's refunds took until now, this one included.
+    `refunded_minor` is what the charge's refunds took until now, this one included; it goes back to where its
+    sale stands.
     """
     charge, refund = attempt.charge, _refund(attempt)
     refund.fail()
@@ -40,6 +43,7 @@ def came_back(attempt: Attempt, outcome: Failed, refunded_minor: int, available_
         BalanceTransaction.Type.REFUND_FAILURE,
         refund.public_id,
         refund.amount_minor,
+        available=to_available,
         reference=reference,
     )
     balance.available_on = available_on
@@ -53,7 +57,7 @@ def came_back(attempt: Attempt, outcome: Failed, refunded_minor: int, available_
     return Conclusion(
         kind="refund.returned",
         reason=outcome.reason,
-        booking=bookings.refund_returned(attempt.money),
+        booking=bookings.refund_returned(attempt.money, to_available=to_available),
         booking_kind="refund_returned",
         balance=balance,
         answer=done(attempt),
@@ -70,7 +74,11 @@ def _refunded(attempt: Attempt, outcome: Approved, refunded_minor: int, availabl
     refund.succeed()
     refund.processor_id = outcome.processor_id
     balance = balance_transaction(
-        attempt, BalanceTransaction.Type.REFUND, refund.public_id, -refund.amount_minor
+        attempt,
+        BalanceTransaction.Type.REFUND,
+        refund.public_id,
+        -refund.amount_minor,
+        available=refund.from_available,
     )
     # Not before the sale that it takes back: the merchant never owes what has not become available.
     balance.available_on = available_on
@@ -102,7 +110,7 @@ def _failed(attempt: Attempt, why: str) -> Conclusion:
     return Conclusion(
         kind="refund.failed",
         reason=why,
-        booking=reversed_lines(bookings.refund_started(attempt.money)),
+        booking=reversed_lines(bookings.refund_started(attempt.money, from_available=refund.from_available)),
         booking_kind="refund_reversed",
         reverses_start=True,
         answer=done(attempt),

@@ -1,22 +1,46 @@
-"""BalanceTransaction."""
+"""BalanceTransaction: what a merchant has."""
 
 from django.db import models
+from django_fsm import FSMField, transition
 
 from payments.fields import by_day, once, prefixed
+from payments.models.charge import Charge
 from payments.models.owned import Owned
 
 
 class BalanceTransaction(Owned):
-    """The merchant's view of a booking: what it changed in their balance, and from when it can be paid out."""
+    """The merchant's view of a booking: what it changed in their balance, and from when it can be paid out.
+
+    `state` says on which of the merchant's two accounts it stands: all pending ones together are what the ledger
+    has on their pending account, all available ones what it has on the available one, open refunds aside.
+    """
 
     class Type(models.TextChoices):
         CHARGE = "charge"
         REFUND = "refund"
         REFUND_FAILURE = "refund_failure"
+        PAYOUT = "payout"
+        PAYOUT_FAILURE = "payout_failure"
+        PAYOUT_CANCEL = "payout_cancel"
+        ADJUSTMENT = "adjustment"
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        AVAILABLE = "available"
 
     public_id = prefixed("txn")
     type = models.CharField(max_length=20, choices=Type.choices)
     source = models.CharField(max_length=40)
+    # The charge that it comes from, where there is one: under its lock it becomes available.
+    charge = models.ForeignKey(
+        Charge,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="balance_transactions",
+        db_constraint=False,
+        db_index=False,
+    )
+    state = FSMField(max_length=16, choices=State.choices, default=State.PENDING, protected=True)
     amount_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField(default=0, db_default=0)
     currency = models.CharField(max_length=3)
@@ -29,8 +53,17 @@ class BalanceTransaction(Owned):
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="balances_of_merchant"),
             by_day("balances_by_day"),
+            models.Index(
+                fields=["available_on"], condition=models.Q(state="pending"), name="balances_to_come"
+            ),
+            models.Index(
+                fields=["charge"], condition=models.Q(state="pending"), name="balances_to_come_of_charge"
+            ),
         ]
 
     @property
     def net_minor(self) -> int:
         return self.amount_minor - self.fee_minor
+
+    @transition(field=state, source=State.PENDING, target=State.AVAILABLE)
+    def become_available(self) -> None: ...

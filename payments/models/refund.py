@@ -27,6 +27,8 @@ class Refund(Owned):
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     voids = models.BooleanField(default=False, db_default=False)
+    # Whether what it takes stands on the merchant's available account, or on the pending one with its sale.
+    from_available = models.BooleanField(default=False, db_default=False)
     reason = text(40)
     metadata = models.JSONField(default=dict, db_default={})
     balance_transaction = models.CharField(max_length=40, null=True)

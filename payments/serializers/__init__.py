@@ -1,9 +1,17 @@
 """Objects as the API and the webhooks show them (API 2026-10-28). Plain functions: one place, one shape."""
 
-from payments.serializers.balance import balance_transaction
+from payments.serializers.balance import balance, balance_transaction
 from payments.serializers.charge import charge
 from payments.serializers.intent import failed_method, payment_intent
 from payments.serializers.refund import refund
 from payments.serializers.time import unix
 
-__all__ = ["balance_transaction", "charge", "failed_method", "payment_intent", "refund", "unix"]
+__all__ = [
+    "balance",
+    "balance_transaction",
+    "charge",
+    "failed_method",
+    "payment_intent",
+    "refund",
+    "unix",
+]

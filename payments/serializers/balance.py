@@ -1,11 +1,30 @@
-"""A merchant's view of a booking."""
+"""A merchant's balance, and their view of a booking."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
-
 from payments.models import BalanceTransaction
+from payments.queries import Balance
 from payments.serializers.time import unix
+
+
+def balance(rows: Sequence[Balance], *, livemode: bool) -> dict[str, Any]:
+    def amounts(name: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "amount": getattr(row, name),
+                "currency": row.currency,
+                "source_types": {"card": getattr(row, name)},
+            }
+            for row in rows
+        ]
+
+    return {
+        "object": "balance",
+        "available": amounts("available_minor"),
+        "livemode": livemode,
+        "pending": amounts("pending_minor"),
+    }
 
 
 def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
@@ -33,6 +52,6 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
         "net": row.net_minor,
         "reporting_category": row.type,
         "source": row.source,
-        "status": "available" if row.available_on <= timezone.now() else "pending",
+        "status": row.state,
         "type": row.type,
     }

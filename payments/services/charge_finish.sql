@@ -36,10 +36,10 @@ WITH operation AS (
     FROM header, unnest(%(line_accounts)s::bigint[], %(line_amounts)s::bigint[]) AS line (account, amount)
 ), balance AS (
     INSERT INTO payments_balancetransaction
-        (public_id, merchant_id, livemode, type, source, amount_minor, fee_minor, currency, available_on,
-         ledger_reference)
-    SELECT %(balance_transaction)s, %(merchant_id)s, %(livemode)s, 'charge', %(charge)s, %(captured_minor)s,
-           %(fee_minor)s, %(currency)s, %(available_on)s, %(finish_reference)s
+        (public_id, merchant_id, livemode, type, source, charge_id, state, amount_minor, fee_minor, currency,
+         available_on, ledger_reference)
+    SELECT %(balance_transaction)s, %(merchant_id)s, %(livemode)s, 'charge', %(charge)s, %(charge_id)s,
+           %(balance_state)s, %(captured_minor)s, %(fee_minor)s, %(currency)s, %(available_on)s, %(finish_reference)s
     FROM operation
     WHERE %(balance_transaction)s IS NOT NULL
 ), timeline AS (

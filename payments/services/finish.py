@@ -2,6 +2,7 @@
 the sweeper, a notification. Ends each operation once; whoever comes later changes nothing and gets the same
 answer."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,9 @@ from core.processes import me
 from idempotency.keys import Answer
 from idempotency.models import Claim
 from idempotency.services import is_ours, keep_answer, let_go
+from ledger.lines import reversed_lines
 from ledger.models import LedgerTransaction
+from ledger.queries import lines_of
 from ledger.services import post, reverse
 from payments.attempts import Actor, Attempt
 from payments.conclusions import conclude, is_final
@@ -131,7 +134,7 @@ def book(attempt: Attempt, conclusion: Conclusion, *, reference: str = "") -> No
     reference = reference or attempt.finish_reference
     if conclusion.reverses_start:
         started = LedgerTransaction.objects.get(reference=attempt.start_reference)
-        reverse(started, reference=reference, kind=conclusion.booking_kind)
+        _give_back(started, conclusion, reference)
     elif conclusion.booking:
         post(
             reference=reference,
@@ -142,6 +145,20 @@ def book(attempt: Attempt, conclusion: Conclusion, *, reference: str = "") -> No
         )
     if conclusion.balance is not None:
         conclusion.balance.save(force_insert=True)
+
+
+def _give_back(started: LedgerTransaction, conclusion: Conclusion, reference: str) -> None:
+    """The exact opposite of what phase 1 booked; where that has become available meanwhile, to where it stands."""
+    if Counter(reversed_lines(lines_of(started))) == Counter(conclusion.booking):
+        reverse(started, reference=reference, kind=conclusion.booking_kind)
+        return
+    post(
+        reference=reference,
+        kind=conclusion.booking_kind,
+        lines=conclusion.booking,
+        livemode=started.livemode,
+        merchant_id=started.merchant_id,
+    )
 
 
 def kept_answer(operation: Operation) -> Answer:
@@ -172,6 +189,7 @@ def finish_columns(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> di
         "fee_minor": charge.fee_minor,
         "balance_transaction": charge.balance_transaction,
         "available_on": conclusion.balance.available_on if conclusion.balance else None,
+        "balance_state": conclusion.balance.state if conclusion.balance else None,
         "processor_id": charge.processor_id,
         "authorization_code": charge.authorization_code,
         "network_transaction_id": charge.network_transaction_id,

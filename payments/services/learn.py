@@ -9,7 +9,7 @@ from payments.conclusions.drafts import EventDraft
 from payments.conclusions.refunding import came_back
 from payments.models import Charge, Operation, Refund
 from payments.outcomes import cleaned
-from payments.queries import available_on, refunded_minor
+from payments.queries import available_on, is_available, refunded_minor
 from payments.services.challenge import open_completion
 from payments.services.finish import book, end_operation, finish_operation
 from payments.services.load import attempt_of, lock_attempt
@@ -120,7 +120,13 @@ def _take_back(attempt: Attempt, said: Failed, actor: Actor) -> None:
     assert refund is not None
     on = available_on(attempt.charge)
     assert on is not None
-    conclusion = came_back(attempt, said, refunded_minor(attempt.charge), max(on, refund.created_at))
+    conclusion = came_back(
+        attempt,
+        said,
+        refunded_minor(attempt.charge),
+        max(on, refund.created_at),
+        to_available=is_available(attempt.charge),
+    )
     refund.save()
     book(attempt, conclusion, reference=f"{attempt.operation.public_id}:returned")
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)

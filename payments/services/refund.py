@@ -23,7 +23,7 @@ from payments.errors import (
     not_yet,
 )
 from payments.models import Charge, Operation, Refund
-from payments.queries import latest_charge, lock_charge, payment_intents, taken_minor
+from payments.queries import is_available, latest_charge, lock_charge, payment_intents, taken_minor
 from payments.routing import check_configured
 from payments.services.pursue import carry_out
 from payments.services.records import record, timeline
@@ -84,7 +84,8 @@ def open_refund(
     at_once: bool = False,
 ) -> Attempt:
     """Phase 1 of a refund of captured money, inside the caller's transaction, under the charge's lock."""
-    refund = _row(charge, amount_minor, reason=reason, metadata=metadata or {})
+    from_available = is_available(charge)
+    refund = _row(charge, amount_minor, reason=reason, metadata=metadata or {}, from_available=from_available)
     attempt = open_operation(
         Operation.Kind.REFUND,
         charge,
@@ -94,7 +95,7 @@ def open_refund(
         refund=refund,
         at_once=at_once,
     )
-    hold(attempt, "refund_started", bookings.refund_started(attempt.money))
+    hold(attempt, "refund_started", bookings.refund_started(attempt.money, from_available=from_available))
     return attempt
 
 
@@ -121,7 +122,13 @@ def _void(charge: Charge, asked: NewRefund, errand: Errand) -> Attempt:
 
 
 def _row(
-    charge: Charge, amount_minor: int, *, reason: str, metadata: dict[str, str], voids: bool = False
+    charge: Charge,
+    amount_minor: int,
+    *,
+    reason: str,
+    metadata: dict[str, str],
+    voids: bool = False,
+    from_available: bool = False,
 ) -> Refund:
     return Refund.objects.create(
         merchant_id=charge.merchant_id,
@@ -132,6 +139,7 @@ def _row(
         currency=charge.currency,
         created_at=timezone.now(),
         voids=voids,
+        from_available=from_available,
         reason=reason,
         metadata=metadata,
     )

@@ -248,24 +248,21 @@ def banks_do_each_reference_once(seen: Seen) -> None:
 
 @always
 def the_merchants_balance_is_what_their_transactions_say(seen: Seen) -> None:
-    """Less what is on its way back to cardholders."""
-    expected: Counter[str] = Counter()
+    """Each of the two accounts by itself, less what is on its way back to cardholders."""
+    expected: Counter[tuple[str, str]] = Counter()
     for row in seen.balances:
-        expected[row.currency] += row.amount_minor - row.fee_minor
+        expected[row.state, row.currency] += row.amount_minor - row.fee_minor
     for refund in seen.refunds.values():
         if refund.state == "pending" and not refund.voids:
-            expected[refund.currency] -= refund.amount_minor
-    for currency in CURRENCIES:
-        held = -sum(
-            seen.balance(address, currency)
-            for address, _ in set(seen.accounts)
-            if address.startswith("merchant:")
-            and address.endswith((":pending", ":available"))
-            and _ == currency
-        )
-        assert held == expected[currency], (
-            f"{currency}: accounts say {held}, transactions {expected[currency]}"
-        )
+            expected["available" if refund.from_available else "pending", refund.currency] -= (
+                refund.amount_minor
+            )
+    held: Counter[tuple[str, str]] = Counter()
+    for address, currency in set(seen.accounts):
+        state = address.rpartition(":")[2]
+        if address.startswith("merchant:") and state in ("pending", "available"):
+            held[state, currency] -= seen.balance(address, currency)
+    assert +held == +expected and -held == -expected, f"accounts say {held}, transactions {expected}"
 
 
 CURRENCIES = ("usd", "eur")

@@ -45,6 +45,7 @@ TABLES = [
 ]
 OUTCOMES: list[Outcome] = [
     Approved("auth_1", 10_000, authorization_code="1", checks={"cvc": "pass"}, raw={"a": 1}),
+    Approved("auth_1", 10_000, available_at_once=True),
     Declined("insufficient_funds", checks={"cvc": "fail"}, raw={"b": 2}),
     Declined("expired_card"),
     NotSent("no connection"),

@@ -18,10 +18,10 @@ APPEND_ONLY = [
     "ledger_entry",
     "ledger_transaction",
     "payments_timelineentry",
-    "payments_balancetransaction",
     "webhooks_event",
 ]
 KEPT = [
+    "payments_balancetransaction",
     "payments_charge",
     "payments_paymentintent",
     "payments_operation",

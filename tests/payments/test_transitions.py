@@ -16,19 +16,20 @@ from idempotency.keys import Key
 from merchants.auth import caller_of
 from merchants.services import create_merchant
 from payments import routing
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
 from tests.conftest import Books
 from tests.support.scripted import ScriptedBank, ScriptedVault
 
-MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund]
+MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTransaction]
 # The states that a row may begin in: the machines do not draw that.
 BIRTHS: dict[type[Any], set[str]] = {
     PaymentIntent: {"requires_payment_method", "requires_confirmation", "processing"},
     Charge: {"created", "processing"},
     Operation: {"processing"},
     Refund: {"pending"},
+    BalanceTransaction: {"pending", "available"},
 }
 ROLES = ["postgres", "tollgate_owner", "tollgate_app"]
 # What must hold of a row in a state, besides how it came there: rules of their own, with tests of their own.

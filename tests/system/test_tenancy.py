@@ -115,6 +115,10 @@ def _hook(owner: Client) -> str:
     return str(owner.post("/v1/webhook_endpoints", hook).json()["id"])
 
 
+def _balance_transaction(owner: Client) -> str:
+    return str(owner.charge().json()["balance_transaction"])
+
+
 def _event(owner: Client) -> str:
     _charge(owner)
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
@@ -129,6 +133,9 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "payment_methods": _method,
     "webhook_endpoints": _hook,
     "events": _event,
+    "balance_transactions": _balance_transaction,
+    # Under `history`, the old name of the same.
+    "balance": _balance_transaction,
 }
 
 
