@@ -1,6 +1,7 @@
 """Settings come from the environment; a terminal beside `make run` finds them in its data folder."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 # What the application's role may not do.
@@ -40,3 +41,22 @@ def secret(name: str, *, development: bool) -> str:
             f"{name} must be set to at least 32 characters (or {name}_FILE to a file with them)."
         )
     return value
+
+
+# Our variables for librdkafka's options.
+KAFKA_VARIABLES = {
+    "KAFKA_BOOTSTRAP_SERVERS": "bootstrap.servers",
+    "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+    "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+    "KAFKA_SASL_USERNAME": "sasl.username",
+    "KAFKA_SASL_PASSWORD": "sasl.password",
+    "KAFKA_CA_FILE": "ssl.ca.location",
+}
+
+
+def kafka_options(environment: Mapping[str, str]) -> dict[str, str]:
+    """librdkafka's options for those of our variables that are set; a password may also come from a file."""
+    options = {option: environment.get(name, "") for name, option in KAFKA_VARIABLES.items()}
+    if file := environment.get("KAFKA_SASL_PASSWORD_FILE"):
+        options["sasl.password"] = Path(file).read_text().strip()
+    return {option: value for option, value in options.items() if value}

@@ -9,7 +9,7 @@ import django_stubs_ext
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.environment import secret
+from core.environment import kafka_options, secret
 
 # Django's generic classes (ModelAdmin, Paginator, …) may be subscripted at run time as the type checker wants.
 django_stubs_ext.monkeypatch()
@@ -164,6 +164,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "fan events out to endpoints": {"task": "webhooks.relay", "schedule": 1.0, "options": {"expires": 5}},
+    "publish events on Kafka": {"task": "webhooks.publish", "schedule": 1.0, "options": {"expires": 5}},
     "send due webhooks": {"task": "webhooks.deliver_due", "schedule": 1.0, "options": {"expires": 5}},
     "disable endpoints that only fail": {
         "task": "webhooks.disable_failing_endpoints",
@@ -232,6 +233,11 @@ AUTHORIZATION_DAYS = float(os.environ.get("AUTHORIZATION_DAYS", "7"))
 CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
 # Webhooks may go to loopback addresses in development only.
 WEBHOOKS_ALLOW_LOOPBACK = DEVELOPMENT
+# Without it there is no event stream, and nothing is kept for one.
+KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+# The topics are PREFIX.test.events and PREFIX.live.events.
+KAFKA_TOPIC_PREFIX = os.environ.get("KAFKA_TOPIC_PREFIX", "tollgate")
+KAFKA_OPTIONS = kafka_options(os.environ)
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))
 if IDEMPOTENCY_KEEP_HOURS < 72:
     raise SystemExit(

@@ -245,3 +245,38 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.processor} {self.notification_id}"
+
+
+class UnpublishedEvent(models.Model):
+    """An event that the broker has not confirmed yet. The relay adds it, where there is a broker; its publishing
+    removes it."""
+
+    event = models.OneToOneField(
+        Event, on_delete=models.PROTECT, primary_key=True, db_constraint=False, related_name="unpublished"
+    )
+
+    class Meta:
+        db_table = "webhooks_unpublished"
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class EventStream(models.Model):
+    """One row: who publishes at the moment, and how it goes."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    holder = models.TextField(default="", db_default="")
+    lease_until = models.DateTimeField(null=True)
+    # All three are empty while it goes well.
+    failing_since = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
+    last_error = models.TextField(default="", db_default="")
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhooks_stream"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="there_is_one_event_stream")]
+
+    def __str__(self) -> str:
+        return self.last_error or "publishing"

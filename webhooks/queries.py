@@ -10,7 +10,7 @@ from django.db.models import BigIntegerField, Count, Exists, Func, Max, Min, Out
 from django.db.models.functions import Coalesce
 
 from webhooks.event_types import matches
-from webhooks.models import Delivery, DeliveryAttempt, Event, OutboxEntry, WebhookEndpoint
+from webhooks.models import Delivery, DeliveryAttempt, Event, OutboxEntry, UnpublishedEvent, WebhookEndpoint
 
 # What an endpoint's health is judged by.
 LATEST = 1_000
@@ -119,3 +119,9 @@ def events_of_type(pattern: str) -> dict[str, Any]:
     if "*" not in pattern:
         return {"type": pattern}
     return {"type__regex": "^" + ".*".join(re.escape(part) for part in pattern.split("*")) + "$"}
+
+
+def stream_backlog() -> tuple[int, datetime | None]:
+    """How many events wait for the broker, and since when the oldest does."""
+    waiting = UnpublishedEvent.objects.aggregate(count=Count("pk"), oldest=Min("event__created_at"))
+    return waiting["count"], waiting["oldest"]

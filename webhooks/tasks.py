@@ -1,9 +1,11 @@
-"""Beat's and kick's part: events are fanned out, due deliveries are sent. Each works until nothing is left
-or its time is up; the next poll continues."""
+"""Beat's and kick's part: events are fanned out, due deliveries are sent, the event stream is fed. Each works until
+nothing is left or its time is up; the next poll continues."""
 
 from celery import current_app, shared_task
+from django.conf import settings
 
 from webhooks.services.deliver import deliver_due
+from webhooks.services.publish import publish
 from webhooks.services.relay import relay
 from webhooks.services.watch import disable_failing_endpoints
 
@@ -13,6 +15,8 @@ def relay_task() -> int:
     made = relay()
     if made:
         current_app.send_task("webhooks.deliver_due", expires=5, ignore_result=True)
+    if settings.KAFKA_BOOTSTRAP_SERVERS:
+        current_app.send_task("webhooks.publish", expires=5, ignore_result=True)
     return made
 
 
@@ -24,3 +28,8 @@ def deliver_due_task() -> int:
 @shared_task(name="webhooks.disable_failing_endpoints")
 def disable_failing_endpoints_task() -> int:
     return disable_failing_endpoints()
+
+
+@shared_task(name="webhooks.publish")
+def publish_task() -> int:
+    return publish()

@@ -1,6 +1,9 @@
-"""Fans events out: from the outbox to one delivery for each endpoint that wants them."""
+"""Fans events out: from the outbox to one delivery for each endpoint that wants them, and to the event stream
+where there is one."""
 
 import time
+
+from django.conf import settings
 
 from core.db import load_statement, run_statement
 
@@ -16,9 +19,10 @@ def relay(*, budget_seconds: float = BUDGET_SECONDS) -> int:
     """Empties the outbox; how many deliveries were made. Any number may run at once."""
     run_statement(CLOCK, {})
     end = time.monotonic() + budget_seconds
+    values = {"batch": BATCH, "stream": bool(settings.KAFKA_BOOTSTRAP_SERVERS)}
     made: int = 0
     while True:
-        (batch,) = run_statement(STATEMENT, {"batch": BATCH})
+        (batch,) = run_statement(STATEMENT, values)
         made += int(batch.deliveries)
         if batch.events < BATCH or time.monotonic() > end:
             return made

@@ -4,6 +4,10 @@ WITH claimed AS (
     SELECT event_id FROM webhooks_outbox ORDER BY event_id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 ), removed AS (
     DELETE FROM webhooks_outbox o USING claimed WHERE o.event_id = claimed.event_id
+), unpublished AS (
+    -- In the same transaction: an event is always in one of the two queues until it is on the stream.
+    INSERT INTO webhooks_unpublished (event_id) SELECT event_id FROM claimed WHERE %(stream)s
+    ON CONFLICT DO NOTHING
 ), event AS (
     SELECT e.id, e.merchant_id, e.livemode, e.type FROM claimed JOIN webhooks_event e ON e.id = claimed.event_id
 ), endpoint AS (
