@@ -27,6 +27,7 @@ from payments.services.capture import capture_charge
 from payments.services.charge import NewCharge, create_charge
 from payments.services.describe import Words, describe_charge
 from payments.views.base import PaymentView
+from payments.views.emails import email_of
 from payments.views.orders import order_of
 from payments.views.refunds import show_refunds
 
@@ -87,7 +88,7 @@ class Charges(PaymentView):
                     description=limited("description", asked.description, 1000),
                     metadata=check_metadata(asked.metadata),
                     order_reference=order_of(self.caller, asked.order_reference, asked.metadata),
-                    receipt_email=limited("receipt_email", asked.receipt_email, 320),
+                    receipt_email=email_of("receipt_email", asked.receipt_email),
                     statement_descriptor=limited("statement_descriptor", asked.statement_descriptor, 22),
                     statement_descriptor_suffix=limited(
                         "statement_descriptor_suffix", asked.statement_descriptor_suffix, 22
@@ -116,14 +117,11 @@ class ChargeDetail(PaymentView):
     def post(self, request: Request, public_id: str) -> HttpResponse:
         asked = self.read(request, DescriptionParams)
         given = self.given(request)
-        texts = {
-            name: limited(name, value, length)
-            for name, value, length in (
-                ("description", asked.description, 1000),
-                ("receipt_email", asked.receipt_email, 320),
-            )
-            if name in given
-        }
+        texts = {}
+        if "description" in given:
+            texts["description"] = limited("description", asked.description, 1000)
+        if "receipt_email" in given:
+            texts["receipt_email"] = email_of("receipt_email", asked.receipt_email)
         words = Words(texts, asked.metadata, clear_metadata=given.get("metadata") == "")
         return answer_response(
             describe_charge(caller=self.caller, charge=public_id, words=words, key=self.key(request))

@@ -7,6 +7,7 @@ import msgspec
 from core.errors import InvalidRequest
 from core.params import Params, limited, one_of
 from payments.errors import CardDataRefused
+from payments.views.emails import email_of
 
 
 class AutomaticMethods(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,6 +98,8 @@ def changes_of(asked: WordsParams, given: dict[str, Any]) -> dict[str, Any]:
     for name, length in TEXTS.items():
         if name in given:
             changes[name] = limited(name, getattr(asked, name), length)
+    if "receipt_email" in given:
+        changes["receipt_email"] = email_of("receipt_email", asked.receipt_email)
     if "return_url" in given:
         changes["return_url"] = url_of(asked.return_url)
     if "shipping" in given:
@@ -118,7 +121,6 @@ def changes_of(asked: WordsParams, given: dict[str, Any]) -> dict[str, Any]:
 # Texts that an update may set, with what the columns hold.
 TEXTS = {
     "description": 1000,
-    "receipt_email": 320,
     "statement_descriptor": 22,
     "statement_descriptor_suffix": 22,
 }

@@ -31,6 +31,7 @@ from payments.services.capture import capture_intent
 from payments.services.confirm import Confirmation, confirm_intent, create_and_confirm
 from payments.services.intents import NewIntent, create_intent, update_intent
 from payments.views.base import IntentView, PaymentView
+from payments.views.emails import email_of
 from payments.views.intent_params import (
     CancelParams,
     CaptureParams,
@@ -79,7 +80,7 @@ class PaymentIntents(PaymentView):
             return_url=url_of(asked.return_url),
             description=limited("description", asked.description, 1000),
             metadata=check_metadata(asked.metadata),
-            receipt_email=limited("receipt_email", asked.receipt_email, 320),
+            receipt_email=email_of("receipt_email", asked.receipt_email),
             statement_descriptor=limited("statement_descriptor", asked.statement_descriptor, 22),
             statement_descriptor_suffix=limited(
                 "statement_descriptor_suffix", asked.statement_descriptor_suffix, 22

@@ -72,6 +72,9 @@ def browser(shop: NewMerchant, bank: ScriptedBank) -> Api:
         (f"{BASE}&confirm=true&payment_method=pm_card_visa", "parameter_missing", "return_url"),
         (f"{BASE}&confirm=perhaps", None, "confirm"),
         (f"{BASE}&metadata=x", None, "metadata"),
+        (f"{BASE}&receipt_email=nobody", "email_invalid", "receipt_email"),
+        (f"{BASE}&receipt_email=a@b.test%0aBcc:c@d.test", "email_invalid", "receipt_email"),
+        (f"{BASE}&receipt_email={'a' * 320}@b.test", None, "receipt_email"),
         (f"{BASE}&order_reference={'x' * 256}", None, "order_reference"),
         (f"{BASE}&payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242",
          None, "payment_method_data[card][token]"),
@@ -247,3 +250,18 @@ def test_metadata_that_names_the_paid_order_again_is_no_change_of_terms(
         "sent": "yes",
     }
     assert api.refused(path, "metadata[cart]=12")[0] == 400
+
+
+def test_a_receipts_address_is_one_wherever_it_is_given(api: Api) -> None:
+    _, intent = api.post("payment_intents", BASE)
+    path = f"payment_intents/{intent['id']}"
+    _, paid = api.post("charges", f"{BASE}&source=tok_visa&receipt_email=a@b.test")
+    assert paid["receipt_email"] == "a@b.test"
+    for refused in (
+        api.refused(path, "receipt_email=nobody"),
+        api.refused(f"{path}/confirm", "receipt_email=nobody"),
+        api.refused("charges", f"{BASE}&source=tok_visa&receipt_email=nobody"),
+        api.refused(f"charges/{paid['id']}", "receipt_email=nobody"),
+    ):
+        assert refused == (400, "email_invalid", "receipt_email")
+    assert api.post(f"charges/{paid['id']}", "receipt_email=")[1]["receipt_email"] is None

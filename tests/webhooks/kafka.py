@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,13 @@ def _read(consumer: Consumer, topic: str) -> list[Published]:
             message = consumer.poll(5)
             if message is None or message.error() is not None:
                 break
-            headers = {name: value.decode() for name, value in message.headers() or []}
+            headers = {name: value.decode() for name, value in _headers(message)}
             found.append(
                 Published((message.key() or b"").decode(), message.value() or b"", headers, partition)
             )
-            first = message.offset() + 1
+            first += 1
     return found
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    return [(name, value) for name, value in message.headers() or [] if isinstance(value, bytes)]

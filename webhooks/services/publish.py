@@ -28,7 +28,7 @@ BUDGET_SECONDS = 20.0
 RETRY_AFTER = timedelta(seconds=5)
 # A broker that restarts is back by then.
 ALERT_AFTER = timedelta(minutes=5)
-ALERT = {"kind": "event_stream_stalled", "subject": "kafka"}
+ALERT_KIND, ALERT_SUBJECT = "event_stream_stalled", "kafka"
 
 UNPUBLISHED = load_statement("unpublished.sql")
 after_send = fault_point("webhooks.publish.after_send")
@@ -113,7 +113,12 @@ def _settle(holder: str, confirmed: list[int], *, error: str) -> None:
         _note_failure(stream, error, now)
     elif stream.failing_since is not None:
         stream.failing_since, stream.retry_at, stream.last_error = None, None, ""
-        resolve_alert(**ALERT, actor="event stream", reason="The broker takes events again.")
+        resolve_alert(
+            kind=ALERT_KIND,
+            subject=ALERT_SUBJECT,
+            actor="event stream",
+            reason="The broker takes events again.",
+        )
     if error and stream.holder == holder:
         stream.holder, stream.lease_until = "", None
     stream.save()
@@ -129,4 +134,4 @@ def _note_failure(stream: EventStream, error: str, now: datetime) -> None:
         message = (
             f"Kafka takes no events since {stream.failing_since:%Y-%m-%d %H:%M} UTC; {waiting} wait. {error}"
         )
-        raise_alert(**ALERT, message=message[:500], data={"waiting": waiting})
+        raise_alert(kind=ALERT_KIND, subject=ALERT_SUBJECT, message=message[:500], data={"waiting": waiting})
