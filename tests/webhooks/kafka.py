@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
@@ -60,4 +61,5 @@ def _read(consumer: Consumer, topic: str) -> list[Published]:
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
-    return [(name, value) for name, value in message.headers() or [] if isinstance(value, bytes)]
+    # librdkafka's own type allows for more than it ever returns.
+    return cast("list[tuple[str, bytes]]", message.headers() or [])
