@@ -78,3 +78,80 @@ def became_available(merchant: str, currency: str, net_minor: int) -> list[Line]
 
 def _balance(merchant: str, *, available: bool) -> str:
     return chart.merchant_available(merchant) if available else chart.merchant_pending(merchant)
+
+
+# What reports settle. Signed amounts: what comes to us is positive, refunds are negative.
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A line of a processor's report: what it brings, the fee that is agreed, and how much of it we are owed."""
+
+    processor: str
+    currency: str
+    net_minor: int
+    fee_minor: int
+    owed_minor: int
+
+    @property
+    def suspense_minor(self) -> int:
+        """What of it nobody can explain: debits minus credits."""
+        return self.owed_minor - self.net_minor - self.fee_minor
+
+
+def line_settled(line: Settlement) -> list[Line]:
+    """The processor has sent the net, or taken it, and kept its fee: so much less is owed. What does not fit waits
+    in suspense. No lines where nothing moves."""
+    return _signed(
+        line.currency,
+        {
+            chart.processor_in_transit(line.processor): line.net_minor,
+            chart.FEES_PROCESSOR: line.fee_minor,
+            chart.processor_clearing(line.processor): -line.owed_minor,
+            chart.suspense(line.processor): line.suspense_minor,
+        },
+    )
+
+
+def bank_line_arrived(source: str, currency: str, amount_minor: int, *, expected_minor: int) -> list[Line]:
+    """Our bank has received what `source` had sent, or has paid what it asked for; what is beyond that waits."""
+    return _signed(
+        currency,
+        {
+            chart.BANK_MAIN: amount_minor,
+            chart.processor_in_transit(source): -expected_minor,
+            chart.suspense("bank"): expected_minor - amount_minor,
+        },
+    )
+
+
+def suspense_settled(source: str, currency: str, suspense_minor: int) -> list[Line]:
+    """What waited is counted against what the processor owes us."""
+    return _signed(
+        currency,
+        {chart.suspense(source): -suspense_minor, chart.processor_clearing(source): suspense_minor},
+    )
+
+
+def suspense_written_off(source: str, currency: str, suspense_minor: int) -> list[Line]:
+    """What waited is our own loss, or our gain."""
+    return _signed(
+        currency, {chart.suspense(source): -suspense_minor, chart.RECONCILIATION_ADJUSTMENTS: suspense_minor}
+    )
+
+
+def claim_written_off(processor: str, currency: str, owed_minor: int) -> list[Line]:
+    """The processor will never pay what our books say that it owes."""
+    return _signed(
+        currency,
+        {chart.processor_clearing(processor): -owed_minor, chart.RECONCILIATION_ADJUSTMENTS: owed_minor},
+    )
+
+
+def _signed(currency: str, amounts: dict[str, int]) -> list[Line]:
+    """Positive amounts are debits, negative ones credits, nothing is no line."""
+    return [
+        debit(address, currency, amount) if amount > 0 else credit(address, currency, -amount)
+        for address, amount in amounts.items()
+        if amount
+    ]

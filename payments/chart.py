@@ -32,3 +32,21 @@ def processor_clearing(processor: str) -> str:
 
 
 FEES_EARNED = "fees:earned"
+
+
+# What reports settle.
+
+
+def processor_in_transit(processor: str) -> str:
+    """What the processor says that it has sent to our bank, and the bank has not."""
+    return f"processor:{processor}:in_transit"
+
+
+def suspense(source: str) -> str:
+    """What a processor or the bank reports and nobody can explain yet."""
+    return f"suspense:{source}"
+
+
+FEES_PROCESSOR = "fees:processor"
+BANK_MAIN = "bank:main"
+RECONCILIATION_ADJUSTMENTS = "adjustments:reconciliation"

@@ -38,7 +38,7 @@ def main() -> None:
     desk = Desk(store, public_url=url.rstrip("/"), announce=messenger.announce)
     try:
         web.run_app(
-            make_app(desk, messenger),
+            make_app(desk, messenger, settlement_dir=options.settlement_dir),
             host=options.host,
             port=options.port,
             shutdown_timeout=SHUTDOWN_SECONDS,
@@ -68,6 +68,9 @@ def _options() -> argparse.Namespace:
         "--notify-secret",
         default=os.environ.get("SANDBOX_NOTIFY_SECRET") or NOTIFY_SECRET,
         help=f"signs notifications; default: the variable SANDBOX_NOTIFY_SECRET, or {NOTIFY_SECRET}",
+    )
+    parser.add_argument(
+        "--settlement-dir", type=Path, help="where settlement files and statements are put as well"
     )
     options = parser.parse_args()
     if options.notify_url and not options.notify_url.startswith(("http://", "https://")):

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from sandbox.faults import FaultBook
 from sandbox.fields import InvalidRequest
 from sandbox.messenger import Messenger
 from sandbox.orders import Order, read_authorize, read_capture, read_complete, read_refund, read_void
+from sandbox.settlement_window import add_settlement_routes, closing_days
 from sandbox.window import Window
 
 log = logging.getLogger("sandbox")
@@ -35,7 +37,7 @@ ORDERS: dict[str, Callable[[object], Order]] = {
 }
 
 
-def make_app(desk: Desk, messenger: Messenger) -> web.Application:
+def make_app(desk: Desk, messenger: Messenger, *, settlement_dir: Path | None = None) -> web.Application:
     faults, calls, alarm = FaultBook(), CallCounter(), Alarm()
     app = web.Application(middlewares=[_errors_as_json], client_max_size=MOST_BODY_BYTES)
 
@@ -53,8 +55,10 @@ def make_app(desk: Desk, messenger: Messenger) -> web.Application:
     add_dispute_routes(app, desk.disputes, window)
     add_dispute_control(app, desk.disputes, window)
     add_challenge_routes(app, desk.challenges, send_notifications)
+    add_settlement_routes(app, desk.settlements, settlement_dir)
     add_control_routes(app, desk, faults, calls, messenger.outbox)
     app.cleanup_ctx.append(functools.partial(_at_work, desk, messenger, alarm))
+    app.cleanup_ctx.append(functools.partial(_closing_days, desk, settlement_dir))
     return app
 
 
@@ -80,6 +84,11 @@ async def _at_work(
             stories.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await stories
+
+
+async def _closing_days(desk: Desk, folder: Path | None, app: web.Application) -> AsyncIterator[None]:
+    async with closing_days(desk.settlements, folder):
+        yield
 
 
 async def _health(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandbox import answers, bank
 from sandbox.bank import Authorization
+from sandbox.settlement import Settlements
 from sandbox.store import Challenge, Store
 
 # Letters among the digits: an id must not look like a card number to whoever redacts those.
@@ -35,6 +36,7 @@ class Challenges:
     def __init__(self, store: Store, announce: Announce) -> None:
         self._store = store
         self._announce = announce
+        self._settlements = Settlements(store)
 
     def scene(self, authorization_id: str) -> Scene | None:
         challenge = self._store.challenge(authorization_id)
@@ -65,6 +67,7 @@ class Challenges:
             said = answers.challenge_ended(operation.answer, bank.AUTHENTICATION_FAILED)
         self._store.save_authorization(after)
         self._store.replace_answer(after.reference, said, approved=succeeded)
+        self._settlements.record(said)
         self._announce(f"challenge.{'succeeded' if succeeded else 'failed'}", after.reference)
 
 

@@ -15,6 +15,7 @@ from sandbox.disputes import DisputeDesk
 from sandbox.failing_refunds import FailingRefunds
 from sandbox.notifications import type_of
 from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void, fingerprint
+from sandbox.settlement import Settlements
 from sandbox.store import Challenge, Operation, Store
 
 Burial = Literal["voided", "tombstoned", "done"]
@@ -33,6 +34,7 @@ class Desk:
         self.challenges = Challenges(store, announce)
         self.failing_refunds = FailingRefunds(store, announce)
         self.disputes = DisputeDesk(store, announce)
+        self.settlements = Settlements(store)
 
     def perform(self, order: Order) -> Answer:
         """The stored answer when the reference is known, else the work and its answer."""
@@ -140,6 +142,7 @@ class Desk:
                 )
         self.failing_refunds.expect(answer)
         self.disputes.expect(answer)
+        self.settlements.record(answer)
         if type_ := type_of(answer):
             self._announce(type_, order.reference)
 
@@ -159,6 +162,7 @@ class Desk:
             return "done", known.answer
         answer = answers.reversed_by_tombstone(known.answer, bank.TOMBSTONED)
         self._store.save_authorization(after)
+        self.settlements.take_back(known.answer)
         self._store.replace_answer(known.reference, answer)
         self._store.add_tombstone(known.reference, reversed_it=True)
         self._announce("authorization.voided", known.reference)

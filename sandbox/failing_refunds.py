@@ -5,6 +5,7 @@ import time
 from sandbox import answers, bank
 from sandbox.answers import Answer
 from sandbox.challenges import Announce
+from sandbox.settlement import Settlements
 from sandbox.store import Store
 
 # What a refund of the card that is made for this has in its answer.
@@ -16,6 +17,7 @@ class FailingRefunds:
     def __init__(self, store: Store, announce: Announce) -> None:
         self._store = store
         self._announce = announce
+        self._settlements = Settlements(store)
         # For the refunds that are still to come; each keeps the time it was given.
         self.after_seconds = USUAL_SECONDS
 
@@ -37,7 +39,9 @@ class FailingRefunds:
                 self._store.save_authorization(
                     bank.refund_came_back(authorization, operation.answer["amount"])
                 )
-                self._store.replace_answer(reference, answers.refund_failed(operation.answer))
+                failed = answers.refund_failed(operation.answer)
+                self._store.replace_answer(reference, failed)
+                self._settlements.record(failed)
                 self._announce("refund.failed", reference)
 
     def next_due(self) -> float | None:

@@ -69,6 +69,34 @@ CREATE INDEX notifications_due ON notifications (due) WHERE status = 'waiting';
 CREATE INDEX notifications_reference ON notifications (reference);
 """
 
+# Each movement of money until a day's file has reported it; what the files said, and what was paid with them.
+REPORTS = """
+CREATE TABLE movements (
+    sequence INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    id TEXT NOT NULL,
+    authorization TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    gross INTEGER NOT NULL,
+    fee INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    settled_on TEXT
+);
+CREATE INDEX movements_to_settle ON movements (sequence) WHERE settled_on IS NULL;
+CREATE INDEX movements_reference ON movements (reference);
+CREATE TABLE settlements (day TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE settlement_lines (currency TEXT NOT NULL, gross INTEGER NOT NULL);
+CREATE TABLE settlement_payouts (
+    day TEXT NOT NULL REFERENCES settlements (day),
+    id TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL
+);
+CREATE TABLE settlement_errors (reference TEXT PRIMARY KEY, error TEXT NOT NULL);
+"""
+
 
 def prepare(db: sqlite3.Connection) -> None:
     """A new file is laid out, an older one brought up to date; call it inside a transaction."""
@@ -106,10 +134,20 @@ def _add_disputes(db: sqlite3.Connection) -> None:
     _run(db, DISPUTES)
 
 
+def _add_reports(db: sqlite3.Connection) -> None:
+    """What an older bank did is not reported any more: its days are over."""
+    _run(db, REPORTS)
+
+
 def _run(db: sqlite3.Connection, script: str) -> None:
     """Statement by statement: executescript would commit the transaction that it runs in."""
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_lay_out_books, _add_stories, _add_disputes)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _lay_out_books,
+    _add_stories,
+    _add_disputes,
+    _add_reports,
+)

@@ -1,0 +1,100 @@
+"""Thousands of postings in one statement, for whoever books whole files. The same door as `services.post`: lines are
+checked, a reference is booked once, and PostgreSQL checks every transaction again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from core.db import in_transaction
+from ledger.accounts import account_ids
+from ledger.lines import Line, check_balanced, merchant_of
+from ledger.services import post
+
+# An entry carries the place of its header in the batch until the header has its id.
+WRITE = """
+    WITH given AS (
+        SELECT * FROM unnest(%(references)s::text[], %(kinds)s::text[], %(livemodes)s::boolean[],
+                             %(merchants)s::bigint[], %(moments)s::timestamptz[])
+            AS given (reference, kind, livemode, merchant_id, occurred_at)
+    ), headers AS (
+        INSERT INTO ledger_transaction (reference, kind, livemode, merchant_id, occurred_at)
+        SELECT reference, kind, livemode, nullif(merchant_id, 0), coalesce(occurred_at, now()) FROM given
+        ON CONFLICT DO NOTHING
+        RETURNING id, reference
+    ), entries AS (
+        INSERT INTO ledger_entry (transaction_id, account_id, currency, amount_minor)
+        SELECT headers.id, line.account_id, line.currency, line.amount_minor
+        FROM unnest(%(line_references)s::text[], %(accounts)s::bigint[], %(currencies)s::text[],
+                    %(amounts)s::bigint[]) AS line (reference, account_id, currency, amount_minor)
+        JOIN headers USING (reference)
+    )
+    SELECT reference FROM headers
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What one call of `post` is given."""
+
+    reference: str
+    kind: str
+    lines: Sequence[Line]
+    livemode: bool
+    merchant_id: int | None = None
+    occurred_at: datetime | None = None
+
+
+def post_many(bookings: Sequence[Booking]) -> int:
+    """Books each once, all of them or none; how many were new. Inside the caller's `atomic()`, or in a transaction of
+    its own. What was booked before is compared, and raises as `post` does. ValueError for a reference that is there
+    twice."""
+    if not bookings:
+        return 0
+    for booking in bookings:
+        check_balanced(booking.lines)
+    if len({booking.reference for booking in bookings}) < len(bookings):
+        raise ValueError("Two bookings of one call have the same reference.")
+    accounts = account_ids(
+        (line.address, line.currency, booking.livemode, merchant_of(line.address, booking.merchant_id))
+        for booking in bookings
+        for line in booking.lines
+    )
+    lines = [
+        (booking.reference, accounts[line.address, line.currency, booking.livemode], line)
+        for booking in bookings
+        for line in booking.lines
+    ]
+    return _write(
+        bookings,
+        {
+            "references": [booking.reference for booking in bookings],
+            "kinds": [booking.kind for booking in bookings],
+            "livemodes": [booking.livemode for booking in bookings],
+            "merchants": [booking.merchant_id or 0 for booking in bookings],
+            "moments": [booking.occurred_at for booking in bookings],
+            "line_references": [reference for reference, _, _ in lines],
+            "accounts": [account for _, account, _ in lines],
+            "currencies": [line.currency for _, _, line in lines],
+            "amounts": [line.amount_minor for _, _, line in lines],
+        },
+    )
+
+
+@in_transaction
+def _write(bookings: Sequence[Booking], values: dict[str, list[object]]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, values)
+        new = {reference for (reference,) in cursor.fetchall()}
+    for booking in bookings:
+        if booking.reference not in new:
+            post(
+                reference=booking.reference,
+                kind=booking.kind,
+                lines=booking.lines,
+                livemode=booking.livemode,
+                merchant_id=booking.merchant_id,
+                occurred_at=booking.occurred_at,
+            )
+    return len(new)

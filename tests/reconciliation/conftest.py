@@ -1,0 +1,73 @@
+"""A real gateway with a real bank, whose days the tests close; and this process on the same books."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import urllib3
+
+from merchants.services import create_merchant
+from payments.models import Operation
+from reconciliation.terms import Terms
+from tests.console.world import World, start_world
+from tests.support.client import Client
+from tests.support.servers import Servers
+
+http = urllib3.PoolManager(retries=False, timeout=60)
+
+
+class Desk:
+    """What the tests do at the bank, and what they know of the gateway."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.terms = Terms("sandbox", False, "sandbox", basis_points=150, grace_days=1)
+        self.today = datetime.now(UTC).date()
+
+    def err(self, charge_or_refund: str, error: str) -> str:
+        """The bank will err about it; the reference that it is about."""
+        rows = Operation.objects.filter(state="succeeded")
+        found = rows.filter(refund__public_id=charge_or_refund) or rows.filter(
+            charge__public_id=charge_or_refund, refund=None
+        )
+        reference = found.get().public_id
+        self._post("/control/settlement_errors", {"reference": reference, "error": error})
+        return reference
+
+    def close(self, day: date) -> bytes:
+        """The bank's file of a day, which it closes now."""
+        self._post("/control/settlements", {"day": str(day)})
+        return self.fetch(f"/v1/settlements/{day}")
+
+    def statement(self, day: date) -> bytes:
+        return self.fetch(f"/v1/statements/{day}")
+
+    def owed(self) -> dict[str, int]:
+        answer = http.request("GET", f"{self.world.bank_url}/control/owed").json()
+        owed: dict[str, int] = answer["owed"]
+        return owed
+
+    def fetch(self, path: str) -> bytes:
+        answer = http.request("GET", self.world.bank_url + path)
+        assert answer.status == 200, answer.data
+        return bytes(answer.data)
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        answer = http.request("POST", self.world.bank_url + path, json=body)
+        assert answer.status == 200, answer.data
+
+
+@pytest.fixture(scope="module")
+def desk(servers: Servers, django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    name = request.module.__name__.rpartition(".")[2]
+    with ExitStack() as stack:
+        world = start_world(stack, servers, name)
+        with django_db_blocker.unblock(), world.looked_at():
+            yield Desk(world)
+
+
+@pytest.fixture(scope="module")
+def api(desk: Desk) -> Client:
+    return Client(desk.world.url, create_merchant("A shop").keys["sk_test"])

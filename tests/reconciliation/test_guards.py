@@ -1,0 +1,115 @@
+"""What PostgreSQL refuses whoever asks, and what the services say first."""
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from psycopg.errors import CheckViolation, IntegrityConstraintViolation, RestrictViolation
+
+from core.ids import new_id
+from ledger.models import LedgerTransaction
+from reconciliation import kinds
+from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
+from reconciliation.models import Break, BreakEntry
+from reconciliation.services import breaks
+from tests.conftest import Books
+from tests.ledger.bookings import at_once
+
+REFUSED = (CheckViolation, IntegrityConstraintViolation, RestrictViolation)
+
+
+def found(at_risk_minor: int = 500, suspense_minor: int = -500) -> Break:
+    subject = new_id("test")
+    breaks.open_breaks(
+        [
+            breaks.Found(
+                kind="missing_here",
+                subject=subject,
+                source="sandbox",
+                livemode=False,
+                currency="usd",
+                at_risk_minor=at_risk_minor,
+                suspense_minor=suspense_minor,
+                reference="op_1",
+                since=datetime.now(UTC),
+                text="Found.",
+            )
+        ]
+    )
+    return Break.objects.get(subject=subject)
+
+
+@pytest.fixture
+def raw(books: Books) -> psycopg.Connection:
+    return books.superuser()
+
+
+def test_a_large_difference_takes_two_people(books: Books, raw: psycopg.Connection) -> None:
+    large = breaks.propose(found(200_000).pk, resolution=kinds.SETTLE, reason="Ours.", actor="maria")
+    with pytest.raises(SecondPersonNeeded, match="somebody other than maria"):
+        breaks.approve(large.pk, actor="maria")
+    with pytest.raises(CheckViolation, match="large_breaks_take_two_people"):
+        raw.execute(
+            "UPDATE reconciliation_break SET state = 'approved', approved_by = 'maria' WHERE id = %s",
+            [large.pk],
+        )
+    with pytest.raises(REFUSED):
+        raw.execute("UPDATE reconciliation_break SET needs_second_person = false WHERE id = %s", [large.pk])
+    with pytest.raises(CheckViolation, match="what was said of it stays"):
+        raw.execute("UPDATE reconciliation_break SET proposed_by = 'peter' WHERE id = %s", [large.pk])
+    assert breaks.approve(large.pk, actor="peter").state == "approved"
+
+
+def test_a_small_one_takes_one_person_and_is_booked_once(books: Books) -> None:
+    one = found()
+    breaks.propose(one.pk, resolution=kinds.WRITE_OFF, reason="A gift.", actor="maria")
+    breaks.approve(one.pk, actor="maria")
+    results = at_once(4, lambda number: breaks.resolve(one.pk, actor="maria"))
+    assert sum(isinstance(result, Break) for result in results) == 1
+    assert {type(result) for result in results} == {Break, BreakBusy}
+    assert LedgerTransaction.objects.filter(reference=f"break:{one.public_id}:write_off").count() == 1
+    told = BreakEntry.objects.filter(about=one).order_by("pk").values_list("kind", flat=True)
+    assert list(told) == ["opened", "proposed", "approved", "resolved"]
+
+
+def test_breaks_go_forward_only_are_told_and_stay(books: Books, raw: psycopg.Connection) -> None:
+    one = found()
+    for attack in (
+        "UPDATE reconciliation_break SET state = 'resolved', resolved_by = 'x', resolved_at = now(),"
+        " proposed_by = 'x', approved_by = 'y', resolution = 'settle', reason = 'z' WHERE id = %s",
+        # A step without a word of it in the history.
+        "UPDATE reconciliation_break SET state = 'proposed', proposed_by = 'x', resolution = 'settle',"
+        " reason = 'z' WHERE id = %s",
+        "UPDATE reconciliation_break SET at_risk_minor = 1 WHERE id = %s",
+        "UPDATE reconciliation_break SET kind = 'fee' WHERE id = %s",
+        "DELETE FROM reconciliation_break WHERE id = %s",
+        "DELETE FROM reconciliation_breakentry WHERE about_id = %s",
+        "UPDATE reconciliation_breakentry SET text = '' WHERE about_id = %s",
+    ):
+        with pytest.raises(REFUSED):
+            raw.execute(attack, [one.pk])
+
+
+def test_what_waits_in_suspense_must_be_booked(books: Books) -> None:
+    with pytest.raises(ResolutionUnfit, match="it must be booked"):
+        breaks.propose(found().pk, resolution=kinds.NOTHING, reason="Well.", actor="maria")
+    with pytest.raises(ResolutionUnfit, match="Nothing of"):
+        breaks.propose(found(suspense_minor=0).pk, resolution=kinds.SETTLE, reason="Well.", actor="maria")
+    with pytest.raises(ResolutionUnfit, match="needs a reason"):
+        breaks.propose(found().pk, resolution=kinds.SETTLE, reason=" ", actor="maria")
+
+
+def test_a_difference_is_found_once(books: Books) -> None:
+    one = found()
+    again = breaks.Found(
+        kind="missing_here",
+        subject=one.subject,
+        source="sandbox",
+        livemode=False,
+        currency="usd",
+        at_risk_minor=1,
+        reference="",
+        since=one.since,
+        text="Again.",
+    )
+    assert breaks.open_breaks([again]) == 0
