@@ -6,12 +6,13 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check bench screenshots
+.PHONY: help run test fuzz storm check bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
 	@echo "make test    all tests, on servers of their own"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
+	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges per second, next to what the database alone can do"
 	@echo "make screenshots   docs/console.png, taken from a running console (needs a Chromium)"
@@ -31,6 +32,9 @@ test: .venv/dev.stamp
 
 fuzz: .venv/dev.stamp
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+storm: .venv/dev.stamp
+	@$(BIN)/python -m tests.storm $(if $(EVENTS),--events $(EVENTS))
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench

@@ -109,10 +109,11 @@ def web(
     return Process(child, folder / f"{name}.log", port)
 
 
-def worker(folder: Path, environment: Mapping[str, str]) -> Process:
+def worker(folder: Path, environment: Mapping[str, str], *, name: str = "worker") -> Process:
     command = (sys.executable, *"-m celery -A gateway worker --pool threads --concurrency 8".split())
+    command = (*command, "--hostname", f"{name}@%h")
     command = (*command, "--loglevel", "INFO", "--without-gossip", "--without-mingle")
-    return Process(Child("worker", command, python(environment), folder=ROOT), folder / "worker.log")
+    return Process(Child(name, command, python(environment), folder=ROOT), folder / f"{name}.log")
 
 
 def beat(folder: Path, environment: Mapping[str, str]) -> Process:

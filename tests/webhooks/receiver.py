@@ -16,9 +16,10 @@ class Received:
     body: bytes
     at: float
 
-    def event(self, secret: str) -> Any:
-        """As a merchant reads it; the SDK refuses a wrong signature."""
-        return stripe.Webhook.construct_event(self.body, self.headers["Stripe-Signature"], secret)
+    def event(self, secret: str, *, tolerance_seconds: int = 300) -> Any:
+        """As a merchant reads it; the SDK refuses a wrong signature, and an old one."""
+        signature = self.headers["Stripe-Signature"]
+        return stripe.Webhook.construct_event(self.body, signature, secret, tolerance=tolerance_seconds)
 
 
 class Receiver:
@@ -58,6 +59,9 @@ class Receiver:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 200
+
+            def handle_error(self, *_: Any) -> None:
+                return  # a sender that was killed
 
         self.closing = threading.Event()
         self._server = Server(("127.0.0.1", port), Handler)
