@@ -182,6 +182,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "seal the books": {"task": "ledger.seal", "schedule": 5.0, "options": {"expires": 10}},
+    "look after the books": {"task": "ledger.monitor", "schedule": 60.0, "options": {"expires": 60}},
     "forget old idempotency keys": {
         "task": "idempotency.forget_old_keys",
         "schedule": 600.0,
@@ -264,6 +266,8 @@ KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 # The topics are PREFIX.test.events and PREFIX.live.events.
 KAFKA_TOPIC_PREFIX = os.environ.get("KAFKA_TOPIC_PREFIX", "tollgate")
 KAFKA_OPTIONS = kafka_options(os.environ)
+# Money whose fate no processor has told for so long is for a person to look at.
+LEDGER_DOUBT_HOURS = float(os.environ.get("LEDGER_DOUBT_HOURS", "24"))
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))
 if IDEMPOTENCY_KEEP_HOURS < 72:
     raise SystemExit(

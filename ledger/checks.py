@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection
 
 from ledger.lines import amount_text
-from ledger.queries import currency_totals
+from ledger.queries import CurrencyTotals, read_currency_totals
+from ledger.snapshots import SEALED, WRONG_HOURS, WRONG_ITEMS
 
 # Enough to see what is wrong; the rest is found again once these are explained.
 MAX_FINDINGS = 100
@@ -20,6 +21,15 @@ class Finding:
     subject: str
     message: str
 
+
+# From the entries themselves, and from nothing that was made of them.
+SUMMED = """
+    SELECT account.currency, account.livemode, count(DISTINCT account.id), count(*),
+        coalesce(sum(entry.amount_minor) FILTER (WHERE entry.amount_minor > 0), 0),
+        coalesce(-sum(entry.amount_minor) FILTER (WHERE entry.amount_minor < 0), 0)
+    FROM ledger_entry entry JOIN ledger_account account ON account.id = entry.account_id
+    GROUP BY account.livemode, account.currency ORDER BY account.livemode DESC, account.currency
+"""
 
 Check = Callable[[], Iterable[Finding]]
 _checks: list[Check] = []
@@ -131,9 +141,29 @@ def limits_hold() -> Iterator[Finding]:
         )
 
 
+def summed_totals() -> list[CurrencyTotals]:
+    """The trial balance's last lines, read from all entries."""
+    return read_currency_totals(SUMMED, {})
+
+
+@register
+def snapshots_are_the_sums_of_their_entries() -> Iterator[Finding]:
+    for address, hour, kept, found in _rows(WRONG_HOURS.format(covered=SEALED)):
+        yield Finding(
+            f"{address or 'an account that is gone'}, hour of {hour:%F %H}:00 UTC",
+            f"its snapshot moves {kept or 'nothing'}, its entries {found or 'nothing'}",
+        )
+
+
+@register
+def open_items_are_the_sums_of_their_entries() -> Iterator[Finding]:
+    for address, item, kept, found in _rows(WRONG_ITEMS.format(covered=SEALED)):
+        yield Finding(f"{address} {item}", f"is kept as open with {kept or 0}, its entries say {found or 0}")
+
+
 @register
 def trial_balance_is_zero() -> Iterator[Finding]:
-    for totals in currency_totals():
+    for totals in summed_totals():
         if totals.balance:
             mode = "live" if totals.livemode else "test"
             yield Finding(
@@ -154,7 +184,8 @@ def guards_are_in_place() -> Iterator[Finding]:
             ('ledger_transaction', 'own_clock'), ('ledger_transaction', 'has_entries'),
             ('ledger_transaction', 'exact_opposite'),
             ('ledger_entry', 'append_only'), ('ledger_entry', 'append_only_whole'),
-            ('ledger_entry', 'balanced')
+            ('ledger_entry', 'balanced'),
+            ('ledger_seal', 'append_only'), ('ledger_seal', 'append_only_whole'), ('ledger_seal', 'chained')
         ) AS wanted (tablename, guard)
         WHERE NOT EXISTS (
             SELECT FROM pg_trigger

@@ -7,6 +7,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q
+from django.db.models.functions import Greatest
 
 from ledger.lines import amount_text
 
@@ -19,6 +20,10 @@ class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # n
 
     def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> int | None:
         return None if value is None else int(value)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        # No number turns into an xid8, but text does.
+        return None if value is None else str(value)
 
 
 class LedgerAccount(models.Model):
@@ -98,6 +103,16 @@ class LedgerTransaction(models.Model):
 
     class Meta:
         db_table = "ledger_transaction"
+        indexes = [
+            # What became visible after a seal, whatever its id.
+            models.Index(fields=["xid"], name="ledger_transaction_xid"),
+            # What happened at another time than it was booked, which is little.
+            models.Index(
+                Greatest("occurred_at", "booked_at"),
+                condition=~Q(occurred_at=F("booked_at")),
+                name="ledger_transaction_two_clocks",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["reference"], name="ledger_transaction_reference_once"),
             # Partial: most transactions reverse nothing and need no place in this index.
@@ -142,3 +157,69 @@ class LedgerEntry(models.Model):
     def __str__(self) -> str:
         side = "debit" if self.amount_minor > 0 else "credit"
         return f"{side} {amount_text(abs(self.amount_minor), self.currency)}"
+
+
+class LedgerSeal(models.Model):
+    """One batch of transactions that had become visible, hashed, and linked to the one before. It covers what has
+    an id above `base_id` and an xid from the last seal's watermark up to its own. A restored database counts
+    transaction ids anew: its first seal takes all that came along and was not sealed, up to `base_id`."""
+
+    number = models.BigIntegerField(primary_key=True)
+    previous = models.BinaryField()
+    root = models.BinaryField()
+    hash = models.BinaryField()
+    transactions = models.BigIntegerField()
+    entries = models.BigIntegerField()
+    # Of each entry its id and the first half of its hash, to say which one is wrong where the root differs.
+    leaves = models.BinaryField()
+    watermark = TransactionIdField()
+    base_id = models.BigIntegerField()
+    system_identifier = models.BigIntegerField()
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_seal"
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
+
+
+class LedgerHour(models.Model):
+    """What one account took in and gave out in the transactions of one hour that are sealed, by the clock of
+    booking. Made from entries and to be made again; a balance is the sum of these and of what is not sealed yet."""
+
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    hour = models.DateTimeField()
+    debit_minor = models.DecimalField(max_digits=60, decimal_places=0)
+    credit_minor = models.DecimalField(max_digits=60, decimal_places=0)
+    entries = models.BigIntegerField()
+    first_entry_id = models.BigIntegerField()
+    last_entry_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_hour"
+        constraints = [models.UniqueConstraint(fields=["account", "hour"], name="ledger_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.hour}"
+
+
+class LedgerOpenItem(models.Model):
+    """What is left on an account of doubt under one reference (`op_…` of `op_…:start`), as of the last seal. Made
+    from entries and to be made again."""
+
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    item = models.TextField()
+    amount_minor = models.DecimalField(max_digits=60, decimal_places=0)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_open_item"
+        constraints = [models.UniqueConstraint(fields=["account", "item"], name="ledger_open_item_once")]
+
+    def __str__(self) -> str:
+        return self.item

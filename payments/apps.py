@@ -5,10 +5,12 @@ class PaymentsConfig(AppConfig):
     name = "payments"
 
     def ready(self) -> None:
-        # Both have to do with models, which are there only now.
+        # All have to do with models, which are there only now.
         from ledger.checks import register
+        from ledger.monitor import explained_by
         from payments import checks
 
         register(checks.unconfirmed_money_has_its_open_operations)
         register(checks.merchants_have_what_their_balance_transactions_say)
         register(checks.charges_are_where_their_timeline_says)
+        explained_by(checks.operations_at_work)

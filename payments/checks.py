@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
 
 from ledger.checks import Finding
 from ledger.lines import amount_text
+from ledger.monitor import MAX_UNSEALED
+from ledger.queries import OpenItem
+from payments.models import Operation
 
 # Each open operation that may move money holds its amount in one of the processor's two accounts of doubt.
 UNCONFIRMED = """
@@ -86,6 +91,15 @@ def merchants_have_what_their_balance_transactions_say() -> Iterator[Finding]:
 def charges_are_where_their_timeline_says() -> Iterator[Finding]:
     for charge, state, told in _rows(LAST_TOLD):
         yield Finding(charge, f"is {state}, its timeline says {told or 'nothing'}")
+
+
+def operations_at_work(items: list[OpenItem]) -> set[str]:
+    """Those whose operation is open, or has ended so lately that its booking may not be sealed yet."""
+    names = [item.item for item in items]
+    operations = Operation.objects.filter(public_id__in=names)
+    lately = timezone.now() - 2 * MAX_UNSEALED
+    at_work = operations.filter(Q(next_attempt_at__isnull=False) | Q(finished_at__gt=lately))
+    return set(at_work.values_list("public_id", flat=True))
 
 
 def _rows(sql: str) -> list[tuple[Any, ...]]:
