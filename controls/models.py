@@ -1,8 +1,11 @@
-"""What staff must look at. An alert stays open until somebody has resolved it, and is kept afterwards."""
+"""What staff must look at, and what takes two of them. Both are kept for ever."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from core.ids import new_id
 
 
 class Alert(models.Model):
@@ -50,3 +53,100 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+
+def new_approval_id() -> str:
+    return new_id("apr")
+
+
+class Approval(models.Model):
+    """Something that one person wants done and another one decides on. What is asked for never changes."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        DONE = "done"
+        FAILED = "failed"
+        REFUSED = "refused"
+        EXPIRED = "expired"
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_approval_id)
+    # The key of the form that asked: however often it is sent, it asks once.
+    key = models.CharField(max_length=100, unique=True)
+    action = models.CharField(max_length=40)
+    # What it is about, by its public id, and in words.
+    subject = models.CharField(max_length=200)
+    summary = models.TextField()
+    parameters = models.JSONField(default=dict)
+    livemode = models.BooleanField(null=True)
+    merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, null=True, related_name="+")
+    currency = models.CharField(max_length=3, default="", blank=True)
+    amount_minor = models.BigIntegerField(null=True)
+    maker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN, db_default=State.OPEN)
+    checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision = models.TextField(default="", blank=True)
+    carried_out_at = models.DateTimeField(null=True)
+    # What came of it, in words.
+    result = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "controls_approval"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(checker=None) | ~Q(checker=models.F("maker")), name="nobody_approves_their_own"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "expired"], checker=None, decided_at=None)
+                | Q(
+                    state__in=["approved", "done", "failed", "refused"],
+                    checker__isnull=False,
+                    decided_at__isnull=False,
+                ),
+                name="a_decision_is_somebody_s",
+            ),
+            models.CheckConstraint(
+                condition=Q(action__gt="", subject__gt="", summary__gt="", reason__gt=""),
+                name="an_approval_says_what_and_why",
+            ),
+        ]
+        indexes = [
+            # What waits for somebody: for a checker, or to be carried out.
+            models.Index(
+                "expires_at", condition=Q(state__in=["open", "approved"]), name="approvals_that_wait"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def made_by(self) -> str:
+        """Both names, as the timeline keeps them."""
+        return (
+            f"{self.maker.get_username()}, approved by {self.checker.get_username() if self.checker else '–'}"
+        )
+
+
+class Threshold(models.Model):
+    """Above this amount, in the currency's smallest unit, an action takes a second person."""
+
+    action = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "controls_threshold"
+        constraints = [
+            models.UniqueConstraint(fields=["action", "currency"], name="one_threshold_per_currency"),
+            models.CheckConstraint(condition=Q(amount_minor__gte=0), name="a_threshold_is_no_debt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action}, {self.currency.upper()}"

@@ -51,7 +51,11 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Transactions", "receipt_long", "ledger_ledgertransaction"),
             ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
         ],
-        "Controls": [("Alerts", "notifications_active", "controls_alert")],
+        "Controls": [
+            ("Alerts", "notifications_active", "controls_alert"),
+            ("Approvals", "approval", "controls_approval"),
+            ("Thresholds", "rule", "controls_threshold"),
+        ],
         "Webhooks": [
             ("Events", "bolt", "webhooks_event"),
             ("Deliveries", "send", "webhooks_delivery"),

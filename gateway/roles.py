@@ -13,7 +13,7 @@ CONFIDENTIAL: frozenset[str] = frozenset()
 
 SUPPORT = {"payments.add_refund", "webhooks.change_delivery"}
 FINANCE = {"payments.add_refund", "controls.change_alert"}
-APPROVER = {"controls.change_alert"}
+APPROVER = {"controls.change_alert", "controls.change_approval"}
 RISK = {
     "controls.change_alert",
     "payments.add_routingrule",
@@ -28,7 +28,11 @@ OPS = {
 ADMIN = {
     *SUPPORT,
     *FINANCE,
+    *APPROVER,
     *OPS,
+    "controls.add_threshold",
+    "controls.change_threshold",
+    "controls.delete_threshold",
     "merchants.add_merchant",
     "merchants.change_merchant",
     "merchants.add_apikey",

@@ -164,6 +164,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "look after approvals": {
+        "task": "controls.look_after_approvals",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
     "fan events out to endpoints": {"task": "webhooks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "publish events on Kafka": {"task": "webhooks.publish", "schedule": 1.0, "options": {"expires": 5}},
     "send due webhooks": {"task": "webhooks.deliver_due", "schedule": 1.0, "options": {"expires": 5}},

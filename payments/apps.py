@@ -6,10 +6,13 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         # All have to do with models, which are there only now.
+        from controls import actions
         from ledger.checks import register
         from ledger.monitor import explained_by
         from payments import checks
+        from payments.services import approved_refund
 
+        actions.register(approved_refund.REFUND)
         register(checks.unconfirmed_money_has_its_open_operations)
         register(checks.merchants_have_what_their_balance_transactions_say)
         register(checks.charges_are_where_their_timeline_says)

@@ -9,19 +9,24 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
 
+from controls.approvals import Wish, ask_for_approval, needs_second_person
+from controls.errors import ApprovalRefused
+from controls.models import Approval
 from core.console import ReadOnlyAdmin
 from core.errors import TollgateError
 from core.ids import random_text
 from core.money import decimals
-from core.showing import mode, money
+from core.showing import mode, money, page_url
 from idempotency.errors import KeyInUse
 from idempotency.keys import Answer, Key, fingerprint
+from idempotency.models import Claim
 from merchants.auth import staff_caller
 from payments.models import Charge
 from payments.queries import taken_minor
+from payments.services import approved_refund
 from payments.services.refund import NewRefund, create_refund
 from payments.showing import card_text
 
@@ -47,6 +52,12 @@ class RefundForm(forms.Form):
     amount = forms.DecimalField(max_digits=MAX_DIGITS, widget=forms.TextInput)
     reason = forms.ChoiceField(
         choices=REASONS, required=False, widget=forms.Select(attrs={"class": "tg-select"})
+    )
+    note = forms.CharField(
+        label="Note for whoever has to approve it",
+        required=False,
+        max_length=1_000,
+        widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES)}),
     )
     confirmed = forms.BooleanField(widget=UnfoldBooleanWidget)
 
@@ -112,6 +123,9 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
         charge=charge.public_id, amount_minor=form.amount_minor, reason=form.cleaned_data["reason"]
     )
     caller = staff_caller(charge.merchant, livemode=charge.livemode, username=request.user.get_username())
+    total_minor = taken_minor(charge) + form.amount_minor
+    if _needs_second_person(charge, form.cleaned_data["key"], total_minor):
+        return _ask(console, request, charge, form)
     said = {"charge": asked.charge, "amount": asked.amount_minor, "reason": asked.reason}
     key = Key(
         merchant_id=charge.merchant_id,
@@ -130,6 +144,45 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
     else:
         _tell(request, answer)
     return console.back_to(charge)
+
+
+def _needs_second_person(charge: Charge, key: str, total_minor: int) -> bool:
+    """All that is given back of one charge counts, so that two halves are as much as the whole. A form that was
+    used before goes the way that it went then; the sum was read before, or it might hold that form's own refund."""
+    if Claim.objects.filter(merchant=charge.merchant_id, livemode=charge.livemode, key=key).exists():
+        return False
+    return Approval.objects.filter(key=key).exists() or needs_second_person(
+        approved_refund.NAME, charge.currency, total_minor
+    )
+
+
+def _ask(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundForm) -> HttpResponse | None:
+    """Nothing moves until somebody else has decided."""
+    if form.amount_minor > form.left_minor:
+        form.add_error("amount", f"At most {money(form.left_minor, charge.currency)}.")
+        return None
+    reason = form.cleaned_data["reason"]
+    amount = money(form.amount_minor, charge.currency)
+    wish = Wish(
+        action=approved_refund.NAME,
+        subject=charge.public_id,
+        summary=f"Refund {amount} of {charge.public_id}",
+        parameters={"reason": reason},
+        livemode=charge.livemode,
+        merchant_id=charge.merchant_id,
+        currency=charge.currency,
+        amount_minor=form.amount_minor,
+    )
+    why = "; ".join(filter(None, [dict(REASONS)[reason], form.cleaned_data["note"]]))
+    try:
+        approval = ask_for_approval(wish, key=form.cleaned_data["key"], maker=request.user, reason=why)
+    except ApprovalRefused as error:
+        form.add_error(None, error.message)
+        return None
+    messages.warning(
+        request, f"{amount} takes a second person. {approval} waits for one; nothing was refunded yet."
+    )
+    return redirect(page_url(approval))
 
 
 def _tell(request: HttpRequest, answer: Answer) -> None:

@@ -7,6 +7,7 @@ EVERYONE = frozenset(ROLES)
 NOBODY: frozenset[str] = frozenset()
 ADMIN = frozenset({"admin"})
 REFUNDERS = frozenset({"support", "finance", "admin"})
+DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
 RESENDERS = frozenset({"support", "ops", "admin"})
@@ -15,6 +16,8 @@ RESENDERS = frozenset({"support", "ops", "admin"})
 TABLES: dict[str, frozenset[str]] = {
     "merchants_merchant": EVERYONE,
     "controls_alert": EVERYONE,
+    "controls_approval": EVERYONE,
+    "controls_threshold": EVERYONE,
     "ledger_ledgeraccount": EVERYONE,
     "ledger_ledgertransaction": EVERYONE,
     "ledger_ledgerentry": EVERYONE,
@@ -42,6 +45,10 @@ PAGES: dict[str, frozenset[str]] = {
     "merchants_key_roll": ADMIN,
     "merchants_key_revoke": ADMIN,
     "controls_alert_resolve": RESOLVERS,
+    "controls_approval_approve": DECIDERS,
+    "controls_approval_refuse": DECIDERS,
+    "controls_threshold_add": ADMIN,
+    "controls_threshold_delete": ADMIN,
     "ledger_ledgeraccount_trial_balance": EVERYONE,
     "payments_charge_refund": REFUNDERS,
     "payments_processorhealth_close": frozenset({"ops", "admin"}),

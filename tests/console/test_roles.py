@@ -12,6 +12,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from controls.approvals import Wish, ask_for_approval
+from controls.models import Threshold
 from controls.services import raise_alert
 from core.ids import random_text
 from gateway.roles import ROLES, make_roles
@@ -73,6 +75,11 @@ def rows(looking: World) -> dict[str, Any]:
     api.post("/v1/refunds", {"charge": charge, "amount": 100})
     relay()
     raise_alert(kind="bound_exceeded", subject=charge, message="More was refunded than captured.")
+    wish = Wish(action="refund", subject=charge, summary="Refund it.")
+    ask_for_approval(
+        wish, key=random_text(20), maker=User.objects.create_user(random_text(9)), reason="Tried."
+    )
+    Threshold.objects.create(action="tried", currency="usd", amount_minor=1)
     ProcessorHealth.objects.get_or_create(processor="sandbox")
     targets = [{"processor": "sandbox", "percent": 100}]
     place_rule(RoutingRule(livemode=False, name="Tried", targets=targets), position=1)

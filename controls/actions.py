@@ -1,0 +1,38 @@
+"""What may take a second person. The app that knows how to do a thing registers it here when Django starts; approvals
+know only its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controls.models import Approval
+
+
+@dataclass(frozen=True)
+class Action:
+    """`carry_out` does what the approval asks for by the same service as the direct way, under the approval's public
+    id as idempotency key: it may be called again after a crash. It gives what came of it, in words. A TollgateError
+    says that it can't be done, one with `retry` that it can't be done yet."""
+
+    name: str
+    title: str
+    carry_out: Callable[[Approval], str]
+    # The list of the console that finds the subject by its id, such as `admin:payments_charge_changelist`.
+    page: str = ""
+    # Without any threshold: whether one person is enough.
+    alone_without_threshold: bool = True
+
+
+_actions: dict[str, Action] = {}
+
+
+def register(action: Action) -> None:
+    _actions[action.name] = action
+
+
+def action_named(name: str) -> Action:
+    """LookupError for one that nobody has registered."""
+    return _actions[name]
+
+
+def actions() -> list[Action]:
+    return sorted(_actions.values(), key=lambda action: action.title)

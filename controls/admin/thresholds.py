@@ -1,0 +1,77 @@
+"""From which amount on an action takes a second person, per currency."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from controls.actions import actions
+from controls.models import Threshold
+from core.money import CURRENCIES, decimals
+from core.showing import money, words
+
+MAX_DIGITS = 15
+
+
+class ThresholdForm(forms.ModelForm[Threshold]):
+    """The amount as people write it."""
+
+    action = forms.ChoiceField(choices=list, widget=UnfoldAdminSelectWidget)
+    currency = forms.ChoiceField(
+        choices=[(currency, currency.upper()) for currency in sorted(CURRENCIES)],
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = forms.DecimalField(
+        min_value=0,
+        max_digits=MAX_DIGITS,
+        help_text="What is above this takes a second person. Once an action has thresholds, currencies without "
+        "one take a second person for any amount.",
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+
+    class Meta:
+        model = Threshold
+        fields = ["action", "currency"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["action"] = forms.ChoiceField(
+            choices=[(action.name, action.title) for action in actions()], widget=UnfoldAdminSelectWidget
+        )
+        known = self.instance
+        if known.pk:
+            shown = Decimal(known.amount_minor).scaleb(-decimals(known.currency))
+            self.fields["amount"].initial = f"{shown:f}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        amount, currency = cleaned.get("amount"), cleaned.get("currency")
+        if amount is not None and currency:
+            minor = amount.scaleb(decimals(currency))
+            if minor != minor.to_integral_value():
+                self.add_error("amount", f"At most {decimals(currency)} decimals in this currency.")
+            self.instance.amount_minor = int(minor)
+        return cleaned
+
+
+@admin.register(Threshold)
+class ThresholdAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    form = ThresholdForm
+    list_display = ["what", "currency_code", "amount"]
+    ordering = ["action", "currency"]
+    actions = None
+
+    @admin.display(description="action")
+    def what(self, threshold: Threshold) -> str:
+        return words(threshold.action)
+
+    @admin.display(description="currency")
+    def currency_code(self, threshold: Threshold) -> str:
+        return threshold.currency.upper()
+
+    @admin.display(description="one person up to")
+    def amount(self, threshold: Threshold) -> str:
+        return money(threshold.amount_minor, threshold.currency)
