@@ -24,6 +24,7 @@ OPS = {
     *RISK,
     "payments.change_processorhealth",
     "webhooks.change_delivery",
+    "webhooks.change_webhookendpoint",
 }
 ADMIN = {
     *SUPPORT,

@@ -10,6 +10,7 @@ REFUNDERS = frozenset({"support", "finance", "admin"})
 DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
+OPERATORS = frozenset({"ops", "admin"})
 RESENDERS = frozenset({"support", "ops", "admin"})
 
 # Tables that are only looked at: their list, a row's page and its history. Adding and deleting are for nobody.
@@ -51,10 +52,11 @@ PAGES: dict[str, frozenset[str]] = {
     "controls_threshold_delete": ADMIN,
     "ledger_ledgeraccount_trial_balance": EVERYONE,
     "payments_charge_refund": REFUNDERS,
-    "payments_processorhealth_close": frozenset({"ops", "admin"}),
+    "payments_processorhealth_close": OPERATORS,
     "payments_routingrule_preview": EVERYONE,
     "payments_routingrule_add": ROUTERS,
     "payments_routingrule_remove": ROUTERS,
+    **dict.fromkeys((f"webhooks_endpoint_{way}" for way in ("test", "replay", "roll", "switch")), OPERATORS),
     "auth_user_add": ADMIN,
     "auth_user_password_change": ADMIN,
     "auth_user_second_factor": ADMIN,

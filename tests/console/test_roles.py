@@ -75,7 +75,15 @@ def rows(looking: World) -> dict[str, Any]:
     api.post("/v1/refunds", {"charge": charge, "amount": 100})
     relay()
     raise_alert(kind="bound_exceeded", subject=charge, message="More was refunded than captured.")
-    wish = Wish(action="refund", subject=charge, summary="Refund it.")
+    wish = Wish(
+        action="refund",
+        subject=charge,
+        summary="Refund it.",
+        livemode=False,
+        merchant_id=shop.merchant.pk,
+        currency="usd",
+        amount_minor=100,
+    )
     ask_for_approval(
         wish, key=random_text(20), maker=User.objects.create_user(random_text(9)), reason="Tried."
     )
@@ -90,6 +98,7 @@ def rows(looking: World) -> dict[str, Any]:
         found[table] = model._default_manager.order_by("-pk").values_list("pk", flat=True).first()
         assert found[table] is not None, f"{table} has no row to try its pages with: make one here."
     found["merchants_merchant"] = shop.merchant.pk
+    found["webhooks_endpoint"] = found["webhooks_webhookendpoint"]
     return found
 
 

@@ -56,12 +56,20 @@ def sign_in(desk: Desk, password: str = PASSWORD) -> str:
 
 def code(desk: Desk, step: int = 0) -> str:
     """What the app shows now, or so many steps of half a minute from now."""
-    device = TOTPDevice.objects.get(user__username=desk.username)
+    return shown(secret(desk), step)
+
+
+def secret(desk: Desk) -> bytes:
+    key: bytes = TOTPDevice.objects.get(user__username=desk.username).bin_key
+    return key
+
+
+def shown(key: bytes, step: int = 0) -> str:
     left = 30 - time.time() % 30
     if left < 3:
         # So that the code is not a step older when it arrives.
         time.sleep(left)
-    return f"{totp(device.bin_key, t0=-30 * step):06d}"
+    return f"{totp(key, t0=-30 * step):06d}"
 
 
 def enrol(desk: Desk) -> list[str]:
@@ -258,6 +266,6 @@ def test_nobody_sees_a_secret_in_the_console(strict: World) -> None:
     admin = stranger(strict, "admin")
     enrol(admin)
     assert admin.knock("GET", "/admin/otp_totp/totpdevice/")[0] == 404
-    secret = TOTPDevice.objects.get(user__username=admin.username).key
+    key = secret(admin).hex()
     user = User.objects.get(username=admin.username)
-    assert secret not in admin.get(f"/admin/auth/user/{user.pk}/change/")
+    assert key not in admin.get(f"/admin/auth/user/{user.pk}/change/")
