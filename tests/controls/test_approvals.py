@@ -60,7 +60,8 @@ def person() -> User:
 
 
 def asked(action: str, maker: User | None = None, key: str = "", **more: Any) -> Approval:
-    wish = Wish(**({"action": action, "subject": "ch_1", "summary": "Do it.", "amount_minor": 5} | more))
+    said: dict[str, Any] = {"action": action, "subject": "ch_1", "summary": "Do it.", "amount_minor": 5}
+    wish = Wish(**(said | more))
     return ask_for_approval(wish, key=key or random_text(20), maker=maker or person(), reason="It must be.")
 
 
