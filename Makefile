@@ -6,11 +6,12 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz storm check bench screenshots
+.PHONY: help run test test-kafka fuzz storm check bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
 	@echo "make test    all tests, on servers of their own"
+	@echo "make test-kafka   the event stream through a real Kafka broker that is killed in between (needs Java and Maven)"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make check   style, types, layers, migrations and settings"
@@ -26,9 +27,19 @@ test: .venv/dev.stamp
 	@logs=$$(mktemp -d); trap 'kill $$vault $$system 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
 	$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault >$$logs/vault 2>&1 & vault=$$!; \
 	$(BIN)/python -m pytest tests/system >$$logs/system 2>&1 & system=$$!; \
-	$(BIN)/python -m pytest --ignore tests/system; failed=$$?; \
+	$(BIN)/python -m pytest --ignore tests/system --ignore tests/kafka; failed=$$?; \
 	wait $$vault || failed=1; echo "The vault's:"; cat $$logs/vault; \
 	wait $$system || failed=1; echo "The whole system's:"; cat $$logs/system; exit $$failed
+
+test-kafka: .venv/dev.stamp .venv/kafka.stamp
+	@$(BIN)/python -m pytest tests/kafka
+
+# The folder is relative to the pom's.
+.venv/kafka.stamp: tests/kafka/pom.xml .venv/made.stamp
+	@echo "Fetching the broker that tests/kafka/pom.xml names"
+	@rm -rf .venv/kafka
+	@mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=../../.venv/kafka -DincludeScope=runtime
+	@touch $@
 
 fuzz: .venv/dev.stamp
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))

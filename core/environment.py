@@ -43,6 +43,13 @@ def secret(name: str, *, development: bool) -> str:
     return value
 
 
+def optional_secret(name: str, environment: Mapping[str, str]) -> str:
+    """Somebody else's secret, of any length, from the variable or from the file that NAME_FILE names; "" for none."""
+    if file := environment.get(f"{name}_FILE"):
+        return Path(file).read_text().strip()
+    return environment.get(name, "")
+
+
 # Our variables for librdkafka's options.
 KAFKA_VARIABLES = {
     "KAFKA_BOOTSTRAP_SERVERS": "bootstrap.servers",
@@ -57,6 +64,5 @@ KAFKA_VARIABLES = {
 def kafka_options(environment: Mapping[str, str]) -> dict[str, str]:
     """librdkafka's options for those of our variables that are set; a password may also come from a file."""
     options = {option: environment.get(name, "") for name, option in KAFKA_VARIABLES.items()}
-    if file := environment.get("KAFKA_SASL_PASSWORD_FILE"):
-        options["sasl.password"] = Path(file).read_text().strip()
+    options["sasl.password"] = optional_secret("KAFKA_SASL_PASSWORD", environment)
     return {option: value for option, value in options.items() if value}

@@ -61,7 +61,11 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Deliveries", "send", "webhooks_delivery"),
             ("Endpoints", "webhook", "webhooks_webhookendpoint"),
         ],
-        "Merchants": [("Merchants", "storefront", "merchants_merchant")],
+        "Merchants": [
+            ("Merchants", "storefront", "merchants_merchant"),
+            ("Receipts", "forward_to_inbox", "receipts_receipt"),
+            ("Who sends receipts", "mark_email_read", "receipts_receiptsetting"),
+        ],
         "Staff": [("People", "person", "auth_user"), ("Groups", "group", "auth_group")],
     }
     pages = {item[2]: _page(item[2]) for items in groups.values() for item in items}

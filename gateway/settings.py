@@ -9,7 +9,7 @@ import django_stubs_ext
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.environment import kafka_options, secret
+from core.environment import kafka_options, optional_secret, secret
 
 # Django's generic classes (ModelAdmin, Paginator, …) may be subscripted at run time as the type checker wants.
 django_stubs_ext.monkeypatch()
@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "webhooks",
     "payments",
     "reconciliation",
+    "receipts",
     "gateway",
 ]
 
@@ -189,6 +190,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "seal the books": {"task": "ledger.seal", "schedule": 5.0, "options": {"expires": 10}},
     "look after the books": {"task": "ledger.monitor", "schedule": 60.0, "options": {"expires": 60}},
+    "send receipts": {"task": "receipts.send", "schedule": 2.0, "options": {"expires": 10}},
     "forget old idempotency keys": {
         "task": "idempotency.forget_old_keys",
         "schedule": 600.0,
@@ -273,6 +275,18 @@ KAFKA_TOPIC_PREFIX = os.environ.get("KAFKA_TOPIC_PREFIX", "tollgate")
 KAFKA_OPTIONS = kafka_options(os.environ)
 # Money whose fate no processor has told for so long is for a person to look at.
 LEDGER_DOUBT_HOURS = float(os.environ.get("LEDGER_DOUBT_HOURS", "24"))
+# Receipts go by SMTP; in development, where no server is named, into files.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = optional_secret("EMAIL_HOST_PASSWORD", os.environ)
+EMAIL_USE_TLS = os.environ.get("EMAIL_SECURITY", "") == "starttls"
+EMAIL_USE_SSL = os.environ.get("EMAIL_SECURITY", "") == "tls"
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", str(BASE_DIR / ".data" / "mail"))
+if DEVELOPMENT and "EMAIL_HOST" not in os.environ:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "receipts@localhost")
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))
 if IDEMPOTENCY_KEEP_HOURS < 72:
     raise SystemExit(

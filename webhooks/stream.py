@@ -10,8 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 # What a batch may take before it counts as failed; the broker may still take it, and then it comes twice.
 SEND_SECONDS = 10.0
-# After that every message has been reported as delivered or failed; librdkafka looks once a second.
-GRACE_SECONDS = 3.0
+# For what was dropped to be reported.
+GRACE_SECONDS = 1.0
 
 log = logging.getLogger("tollgate.stream")
 
@@ -47,15 +47,20 @@ class Stream:
             # A message that fails ends the producer; otherwise the next one of its key would overtake it.
             "enable.gapless.guarantee": True,
             "acks": "all",
-            "message.timeout.ms": int(send_seconds * 1_000),
+            # Nor does one time out by itself, which that does not cover: we end the producer when time is up.
+            "message.timeout.ms": 0,
             "linger.ms": 5,
             "compression.type": "lz4",
             # As Java's producers choose: when CDC takes over, a key stays on its partition.
             "partitioner": "murmur2_random",
+            # We say ourselves, once a batch, what is wrong; it would say so with every try to connect.
+            "log_level": 2,
             "logger": log,
+            "error_cb": self._note_trouble,
             **options,
         }
-        self._patience = send_seconds + GRACE_SECONDS
+        self._trouble = ""
+        self._send_seconds = send_seconds
         self._producer: Producer | None = None
 
     def send(self, records: Sequence[Record]) -> Sent:
@@ -69,23 +74,30 @@ class Stream:
             else:
                 errors.append(error.str())
 
+        self._trouble = ""
         try:
             producer = self._producer = self._producer or Producer(self._options)
             for record in records:
                 self._hand_over(producer, record, reported)
-            producer.flush(self._patience)
+            producer.flush(self._send_seconds)
         except (KafkaException, BufferError) as error:
             errors.append(str(error))
         if len(confirmed) < len(records):
-            errors.append(f"no word of {len(records) - len(confirmed)} messages")
+            missing = len(records) - len(confirmed)
+            errors.append(f"{missing} of {len(records)} events were not confirmed in time. {self._trouble}")
             self.close()
         return Sent(confirmed, errors[0] if errors else "")
+
+    def _note_trouble(self, error: KafkaError) -> None:
+        self._trouble = error.str()
 
     def close(self) -> None:
         """What was not sent by now is dropped; the database still has it."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.purge()
+            # In this order: what waits must not be sent once what is under way is given up.
+            producer.purge(in_queue=True, in_flight=False)
+            producer.purge(in_queue=False, in_flight=True)
             producer.flush(GRACE_SECONDS)
 
     @staticmethod
