@@ -45,7 +45,7 @@ def list_page(
 ) -> dict[str, Any]:
     """One page of `own`, the rows of one merchant in one mode, narrowed by `where`, as the SDKs page through it.
     Rows with the same `order` stand by their ids."""
-    rows = _created(own.filter(**(where or {})), params.created)
+    rows = in_range(own.filter(**(where or {})), "created_at", params.created, param="created")
     backward = params.ending_before is not None and params.starting_after is None
     if params.starting_after:
         rows = rows.filter(
@@ -85,24 +85,25 @@ def _beyond(side: str, order: str, place: tuple[int, int]) -> Q:
     return Q(**{f"{order}__{side}e": at}) & (Q(**{f"{order}__{side}": at}) | Q(**{f"pk__{side}": pk}))
 
 
-def _created(rows: QuerySet[M], created: int | Range | None) -> QuerySet[M]:
-    if created is None:
+def in_range(rows: QuerySet[M], column: str, asked: int | Range | None, *, param: str) -> QuerySet[M]:
+    """The rows whose moment is asked for. Moments are shown in whole seconds: a number is that second."""
+    if asked is None:
         return rows
-    if isinstance(created, int):
-        # `created` is shown in whole seconds: that second.
-        return rows.filter(created_at__gte=_moment(created), created_at__lt=_moment(created + 1))
-    if created.gt is not None:
-        rows = rows.filter(created_at__gte=_moment(created.gt + 1))
-    if created.gte is not None:
-        rows = rows.filter(created_at__gte=_moment(created.gte))
-    if created.lt is not None:
-        rows = rows.filter(created_at__lt=_moment(created.lt))
-    if created.lte is not None:
-        rows = rows.filter(created_at__lt=_moment(created.lte + 1))
+    if isinstance(asked, int):
+        asked = Range(gte=asked, lte=asked)
+    # From each bound to the first moment that counts, or counts no more.
+    for side, seconds in (
+        ("gte", None if asked.gt is None else asked.gt + 1),
+        ("gte", asked.gte),
+        ("lt", asked.lt),
+        ("lt", None if asked.lte is None else asked.lte + 1),
+    ):
+        if seconds is not None:
+            rows = rows.filter(**{f"{column}__{side}": _moment(seconds, param)})
     return rows
 
 
-def _moment(unix_seconds: int) -> datetime:
+def _moment(unix_seconds: int, param: str) -> datetime:
     if not 0 <= unix_seconds <= MAX_UNIX_SECONDS:
-        raise InvalidRequest(f"Invalid timestamp: {unix_seconds}", param="created")
+        raise InvalidRequest(f"Invalid timestamp: {unix_seconds}", param=param)
     return datetime.fromtimestamp(unix_seconds, UTC)

@@ -38,6 +38,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         "Payments": [
             ("Charges", "credit_card", "payments_charge"),
             ("Refunds", "undo", "payments_refund"),
+            ("Payouts", "account_balance", "payments_payout"),
             ("Payment intents", "shopping_cart", "payments_paymentintent"),
             ("Operations", "sync_alt", "payments_operation"),
         ],

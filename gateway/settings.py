@@ -150,6 +150,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "ask what became of payouts": {
+        "task": "payments.look_after_payouts",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "make money available on its date": {
         "task": "payments.make_available",
         "schedule": 10.0,
@@ -266,6 +271,8 @@ BREAKER_MIN_FAILURES = int(os.environ.get("BREAKER_MIN_FAILURES", "5"))
 AUTHORIZATION_DAYS = float(os.environ.get("AUTHORIZATION_DAYS", "7"))
 # How long a cardholder may take to answer a challenge.
 CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
+# How long a payout can be called back: then its bank is asked.
+PAYOUT_SEND_AFTER_SECONDS = float(os.environ.get("PAYOUT_SEND_AFTER_SECONDS", "60"))
 # Webhooks may go to loopback addresses in development only.
 WEBHOOKS_ALLOW_LOOPBACK = DEVELOPMENT
 # Without it there is no event stream, and nothing is kept for one.

@@ -15,5 +15,6 @@ class PaymentsConfig(AppConfig):
         actions.register(approved_refund.REFUND)
         register(checks.unconfirmed_money_has_its_open_operations)
         register(checks.merchants_have_what_their_balance_transactions_say)
+        register(checks.money_in_transit_is_with_its_payouts)
         register(checks.charges_are_where_their_timeline_says)
         explained_by(checks.operations_at_work)

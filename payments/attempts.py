@@ -3,24 +3,15 @@
 from dataclasses import dataclass
 
 from payments.bookings import Money
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.models import Charge, Operation, PaymentIntent, Payout, Refund
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One operation with the payment that it belongs to. `merchant` is the merchant's public id."""
+@dataclass(slots=True, kw_only=True)
+class Undertaking:
+    """One operation with what it belongs to. `merchant` is the merchant's public id."""
 
     operation: Operation
-    charge: Charge
-    intent: PaymentIntent
     merchant: str
-    fee_basis_points: int
-    fee_fixed_minor: int
-    settlement_days: int
-    refund: Refund | None = None
-    # Why the operation goes to its processor, and who would be asked next if that one turned it away undone.
-    routing_reason: str = ""
-    others: tuple[str, ...] = ()
 
     @property
     def money(self) -> Money:
@@ -37,6 +28,28 @@ class Attempt:
     @property
     def finish_reference(self) -> str:
         return f"{self.operation.public_id}:finish"
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt(Undertaking):
+    """One operation with the payment that it belongs to."""
+
+    charge: Charge
+    intent: PaymentIntent
+    fee_basis_points: int
+    fee_fixed_minor: int
+    settlement_days: int
+    refund: Refund | None = None
+    # Why the operation goes to its processor, and who would be asked next if that one turned it away undone.
+    routing_reason: str = ""
+    others: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class PayoutAttempt(Undertaking):
+    """The one operation of a payout."""
+
+    payout: Payout
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,30 @@ def became_available(merchant: str, currency: str, net_minor: int) -> list[Line]
     return []
 
 
+def payout_started(payout: Money) -> list[Line]:
+    """We are about to have the merchant's money sent to their bank: it leaves their balance now."""
+    return [
+        debit(chart.merchant_available(payout.merchant), payout.currency, payout.amount_minor),
+        credit(chart.PAYOUTS_IN_TRANSIT, payout.currency, payout.amount_minor),
+    ]
+
+
+def payout_paid(payout: Money) -> list[Line]:
+    """It arrived: it has left our bank account."""
+    return [
+        debit(chart.PAYOUTS_IN_TRANSIT, payout.currency, payout.amount_minor),
+        credit(chart.BANK_MAIN, payout.currency, payout.amount_minor),
+    ]
+
+
+def payout_returned(payout: Money) -> list[Line]:
+    """It had arrived, and the merchant's bank sent it back: we have it, and owe it to the merchant again."""
+    return [
+        debit(chart.BANK_MAIN, payout.currency, payout.amount_minor),
+        credit(chart.merchant_available(payout.merchant), payout.currency, payout.amount_minor),
+    ]
+
+
 def _balance(merchant: str, *, available: bool) -> str:
     return chart.merchant_available(merchant) if available else chart.merchant_pending(merchant)
 

@@ -32,6 +32,8 @@ def processor_clearing(processor: str) -> str:
 
 
 FEES_EARNED = "fees:earned"
+# What has left merchants' balances and has not arrived at their banks, as far as we know.
+PAYOUTS_IN_TRANSIT = "payouts:in_transit"
 
 
 # What reports settle.

@@ -25,7 +25,7 @@ UNCONFIRMED = """
                    || CASE WHEN kind = 'refund' THEN ':refunds_unconfirmed' ELSE ':unconfirmed' END AS address,
                currency, livemode,
                sum(CASE WHEN kind = 'refund' THEN -amount_minor ELSE amount_minor END) AS amount
-        FROM payments_operation WHERE next_attempt_at IS NOT NULL AND kind <> 'void'
+        FROM payments_operation WHERE next_attempt_at IS NOT NULL AND kind NOT IN ('void', 'payout')
         GROUP BY 1, 2, 3
     )
     SELECT address, currency, coalesce(held.amount, 0)::bigint, coalesce(open.amount, 0)::bigint
@@ -58,6 +58,19 @@ BALANCES = """
     HAVING sum(held) <> sum(said)
     LIMIT 100
 """
+# What has left merchants' balances is with a payout that is on its way.
+IN_TRANSIT = """
+    SELECT currency, sum(held)::bigint, sum(said)::bigint
+    FROM (
+        SELECT account.currency, account.livemode, -entry.amount_minor AS held, 0 AS said
+        FROM ledger_account account JOIN ledger_entry entry ON entry.account_id = account.id
+        WHERE account.address = 'payouts:in_transit'
+        UNION ALL
+        SELECT currency, livemode, 0, amount_minor FROM payments_payout WHERE state IN ('pending', 'in_transit')
+    ) both_sides
+    GROUP BY currency, livemode
+    HAVING sum(held) <> sum(said)
+"""
 LAST_TOLD = """
     SELECT charge.public_id, charge.state, told.charge_state
     FROM payments_charge charge
@@ -85,6 +98,14 @@ def merchants_have_what_their_balance_transactions_say() -> Iterator[Finding]:
         yield Finding(
             f"merchant:{merchant}:{state} {currency.upper()}",
             f"owes {amount_text(held, currency)}, the balance transactions say {amount_text(said, currency)}",
+        )
+
+
+def money_in_transit_is_with_its_payouts() -> Iterator[Finding]:
+    for currency, held, said in _rows(IN_TRANSIT):
+        yield Finding(
+            f"payouts:in_transit {currency.upper()}",
+            f"holds {amount_text(held, currency)}, the payouts on their way {amount_text(said, currency)}",
         )
 
 

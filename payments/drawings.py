@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Payout, Refund
 
 MACHINES: list[tuple[Any, str]] = [
     (
@@ -20,6 +20,11 @@ MACHINES: list[tuple[Any, str]] = [
     (
         Refund,
         "Money on its way back. `succeeded → failed` is forward too: the cardholder's bank may send it back.",
+    ),
+    (
+        Payout,
+        "What a merchant has, on its way to their bank. `paid → failed` is forward: the merchant's bank may send it "
+        "back. It can be canceled until its own bank is asked.",
     ),
     (
         BalanceTransaction,

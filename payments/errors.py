@@ -188,3 +188,26 @@ class RefundExceedsCharge(RefundRefused):
             f"charge {charge} ({display(left_minor, currency)})",
             param="amount",
         )
+
+
+class BalanceInsufficient(InvalidRequest):
+    code = "balance_insufficient"
+    is_result = True
+
+    def __init__(self, *, asked_minor: int, available_minor: int, currency: str) -> None:
+        super().__init__(
+            f"You have insufficient funds for a payout of {display(asked_minor, currency)}: "
+            f"{display(available_minor, currency)} can be paid out now. Refunds on their way count.",
+            param="amount",
+        )
+
+
+class NoBankAccount(InvalidRequest):
+    def __init__(self, currency: str) -> None:
+        super().__init__(
+            f"There is no bank account for {currency.upper()} that could be paid out to.", param="currency"
+        )
+
+
+class PayoutRefused(InvalidRequest):
+    """The payout is not where what was asked of it is possible."""

@@ -27,6 +27,13 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
     },
     "payment_intent": {"latest_charge": "charge", "customer": None, "review": None},
     "balance_transaction": {"source": "charge or refund"},
+    "payout": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+        "destination": "bank_account",
+        "original_payout": None,
+        "reversed_by": None,
+    },
     "refunds": {"data": "refund"},
     "charge or refund": {"balance_transaction": "balance_transaction", "payment_intent": "payment_intent"},
 }
@@ -95,10 +102,20 @@ def _balance_transaction(caller: Caller, public_id: str) -> dict[str, Any]:
     return serializers.balance_transaction(queries.balance_transaction(caller, public_id))
 
 
+def _payout(caller: Caller, public_id: str) -> dict[str, Any]:
+    return serializers.payout(queries.payout(caller, public_id))
+
+
+def _bank_account(caller: Caller, public_id: str) -> dict[str, Any]:
+    return serializers.bank_account(queries.bank_account(caller, public_id))
+
+
 LOADERS: dict[str, Callable[[Caller, str], dict[str, Any]]] = {
     "ch": _charge,
     "re": _refund,
     "pi": _payment_intent,
+    "po": _payout,
+    "ba": _bank_account,
     "txn": _balance_transaction,
 }
 

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
-from payments.models import BalanceTransaction, Charge, PaymentIntent, Refund
+from payments.models import BalanceTransaction, BankAccount, Charge, PaymentIntent, Payout, Refund
 
 NET = F("amount_minor") - F("fee_minor")
 
@@ -121,6 +121,32 @@ def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
     found = balance_transactions(caller).filter(public_id=public_id).first()
     if found is None:
         raise ResourceMissing("balance_transaction", public_id, in_path=True)
+    return found
+
+
+def payouts(caller: Caller) -> QuerySet[Payout]:
+    own = Payout.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    return own.select_related("bank_account", "merchant")
+
+
+def payout(caller: Caller, public_id: str, *, lock: bool = False) -> Payout:
+    """`lock`: inside the caller's transaction."""
+    own = payouts(caller).filter(public_id=public_id)
+    found = (own.select_for_update(no_key=True, of=("self",)) if lock else own).first()
+    if found is None:
+        raise ResourceMissing("payout", public_id, in_path=True)
+    return found
+
+
+def bank_accounts(caller: Caller) -> QuerySet[BankAccount]:
+    own = BankAccount.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    return own.select_related("merchant")
+
+
+def bank_account(caller: Caller, public_id: str) -> BankAccount:
+    found = bank_accounts(caller).filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("bank_account", public_id, in_path=True)
     return found
 
 

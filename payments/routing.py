@@ -72,6 +72,14 @@ def check_configured(name: str) -> None:
         raise ProcessorGone(name)
 
 
+def payout_processor(*, livemode: bool) -> str:
+    """The first one of the mode that can pay out. NoProcessor."""
+    for name, config in settings.PROCESSORS.items():
+        if config["livemode"] == livemode and processor(name).capabilities.payouts:
+            return name
+    raise NoProcessor(livemode=livemode)
+
+
 @functools.cache
 def processor(name: str) -> Processor:
     """The adapter of that name. KeyError for one that is no longer configured."""

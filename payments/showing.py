@@ -9,6 +9,9 @@ BRANDS = {"amex": "Amex", "jcb": "JCB", "unionpay": "UnionPay"}
 TONES = {
     "captured": "good",
     "succeeded": "good",
+    "paid": "good",
+    "available": "good",
+    "in_transit": "info",
     "enabled": "good",
     "authorized": "info",
     "requires_capture": "info",

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from payments.services.available import make_available
 from payments.services.look_after import look_after_charges
+from payments.services.look_after_payouts import look_after_payouts
 from payments.services.notifications import apply_notifications
 from payments.services.publishable_keys import push_publishable_keys
 from payments.services.resume import sweep_operations
@@ -32,3 +33,8 @@ def apply_notifications_task() -> int:
 @shared_task(name="payments.make_available")
 def make_available_task() -> int:
     return make_available()
+
+
+@shared_task(name="payments.look_after_payouts")
+def look_after_payouts_task() -> int:
+    return look_after_payouts()

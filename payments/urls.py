@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import balance, cards, charges, intents, refunds
+from payments.views import balance, cards, charges, intents, payouts, refunds
 
 urlpatterns = [
     path("balance", balance.Balance.as_view()),
@@ -22,6 +22,10 @@ urlpatterns = [
     path("payment_intents/<str:public_id>/capture", intents.PaymentIntentCapture.as_view()),
     path("payment_intents/<str:public_id>/cancel", intents.PaymentIntentCancel.as_view()),
     path("payment_methods/<str:public_id>", cards.PaymentMethodDetail.as_view()),
+    path("payouts", payouts.Payouts.as_view()),
+    path("payouts/<str:public_id>", payouts.PayoutDetail.as_view()),
+    path("payouts/<str:public_id>/cancel", payouts.PayoutCancel.as_view()),
+    path("payouts/<str:public_id>/reverse", payouts.PayoutReverse.as_view()),
     path("refunds", refunds.Refunds.as_view()),
     path("refunds/<str:public_id>", refunds.RefundDetail.as_view()),
     path("tokens/<str:public_id>", cards.TokenDetail.as_view()),

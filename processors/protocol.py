@@ -53,6 +53,20 @@ class RefundRequest(FollowUp):
 
 
 @dataclass(frozen=True, slots=True)
+class PayoutRequest:
+    """Sends what we owe a merchant to their bank account."""
+
+    reference: str
+    amount_minor: int
+    currency: str
+    holder: str
+    country: str
+    routing_number: str
+    account_number: str
+    descriptor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Approved:
     """Done. `amount_minor` is what the processor did, whatever was asked."""
 
@@ -122,14 +136,24 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It was done, and was undone later by the bank: a refund that came back. `reason` in Stripe's words."""
+    """It was done, and was undone later by the bank: a refund or a payout that came back. `reason` in Stripe's
+    words."""
 
     processor_id: str
     reason: str
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
-Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown | Tombstoned | Failed
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A payout that is on its account; only Failed may follow, where that bank sends it back."""
+
+    processor_id: str
+    amount_minor: int
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown | Tombstoned | Failed | Arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +163,7 @@ class Capabilities:
     currencies: frozenset[str] | None = None
     partial_capture: bool = True
     three_d_secure: bool = True
+    payouts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +208,12 @@ class Processor(Protocol):
 
     def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
         """Checks signature and age (`now` in Unix seconds); NotificationRefused. Header names in lower case."""
+        ...
+
+
+class PayoutProcessor(Processor, Protocol):
+    """A processor with the capability to pay out."""
+
+    def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
+        """Approved when the bank has taken it in; its arrival is learned by lookups."""
         ...

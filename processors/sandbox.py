@@ -9,6 +9,7 @@ from core.http import Http, NoAnswer, NoConnection
 from processors.protocol import (
     ActionRequired,
     Approved,
+    Arrived,
     AuthorizationRequest,
     Capabilities,
     CaptureRequest,
@@ -21,6 +22,7 @@ from processors.protocol import (
     NotificationRefused,
     NotSent,
     Outcome,
+    PayoutRequest,
     RefundRequest,
     Tombstoned,
     Unknown,
@@ -41,7 +43,7 @@ CARD = {
 class SandboxProcessor:
     """See `processors.protocol.Processor`."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(payouts=True)
 
     def __init__(self, *, name: str, vault: VaultClient, url: str, notification_secret: str = "") -> None:
         self.name = name
@@ -90,6 +92,19 @@ class SandboxProcessor:
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
         return self._call("/v1/refunds", _order(request), timeout_seconds)
+
+    def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
+        order = {
+            "reference": request.reference,
+            "amount": request.amount_minor,
+            "currency": request.currency,
+            "holder": request.holder,
+            "country": request.country,
+            "routing_number": request.routing_number,
+            "account_number": request.account_number,
+            "descriptor": request.descriptor,
+        }
+        return self._call("/v1/payouts", order, timeout_seconds)
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
         answer = self._send("GET", f"/v1/operations/{reference}", None, timeout_seconds)
@@ -193,6 +208,8 @@ def _outcome(status: int, body: Any) -> Outcome:
             return Declined(decline_code, checks=body.get("checks") or {}, raw=body)
         case 200, {"status": "action_required", "id": str(processor_id), "redirect_url": str(redirect_url)}:
             return ActionRequired(processor_id, redirect_url, raw=body)
+        case 200, {"status": "paid", "id": str(processor_id), "amount": int(amount_minor)}:
+            return Arrived(processor_id, amount_minor, raw=body)
         case 200, {"status": "failed", "id": str(processor_id)}:
             return Failed(processor_id, body.get("failure_reason") or "unknown", raw=body)
         case 200, {"status": str(word)}:

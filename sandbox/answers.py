@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import bank
 from sandbox.bank import Authorization, checks, fee_minor
-from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void
+from sandbox.orders import Authorize, Capture, Complete, Order, PayOut, Refund, Void
 
 Answer = dict[str, Any]
 # What every answer begins with; the desk writes it.
@@ -107,8 +107,22 @@ def refused(order: Order, decline_code: str) -> Answer:
             }
         case Complete():
             return _not_completed(order, decline_code)
+        case PayOut():
+            return paid_out(order, decline_code)
         case Capture() | Void() | Refund():
             return followed(order, None, decline_code)
+
+
+def paid_out(order: PayOut, decline_code: str | None) -> Answer:
+    """`scenario` is the account number, which decides what becomes of it."""
+    return {
+        "status": "declined" if decline_code else "approved",
+        "amount": order.amount_minor,
+        "currency": order.currency,
+        "decline_code": decline_code,
+        "failure_reason": None,
+        "scenario": order.account_number,
+    }
 
 
 def refund_failed(answer: Answer) -> Answer:

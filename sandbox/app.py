@@ -19,7 +19,15 @@ from sandbox.dispute_window import add_dispute_control, add_dispute_routes
 from sandbox.faults import FaultBook
 from sandbox.fields import InvalidRequest
 from sandbox.messenger import Messenger
-from sandbox.orders import Order, read_authorize, read_capture, read_complete, read_refund, read_void
+from sandbox.orders import (
+    Order,
+    read_authorize,
+    read_capture,
+    read_complete,
+    read_payout,
+    read_refund,
+    read_void,
+)
 from sandbox.settlement_window import add_settlement_routes, closing_days
 from sandbox.window import Window
 
@@ -34,6 +42,7 @@ ORDERS: dict[str, Callable[[object], Order]] = {
     "/v1/captures": read_capture,
     "/v1/voids": read_void,
     "/v1/refunds": read_refund,
+    "/v1/payouts": read_payout,
 }
 
 
@@ -70,10 +79,11 @@ async def _at_work(
     def act_on_due() -> None:
         desk.failing_refunds.fail_due()
         desk.disputes.act_on_due()
+        desk.payouts.act_on_due()
         messenger.start_new()
 
     def next_due() -> float | None:
-        due = [desk.failing_refunds.next_due(), desk.disputes.next_due()]
+        due = [desk.failing_refunds.next_due(), desk.disputes.next_due(), desk.payouts.next_due()]
         return min((moment for moment in due if moment is not None), default=None)
 
     async with messenger.at_work():

@@ -14,7 +14,8 @@ from sandbox.challenges import Announce, Challenges, new_codes, random_text
 from sandbox.disputes import DisputeDesk
 from sandbox.failing_refunds import FailingRefunds
 from sandbox.notifications import type_of
-from sandbox.orders import Authorize, Capture, Complete, Order, Refund, Void, fingerprint
+from sandbox.orders import Authorize, Capture, Complete, Order, PayOut, Refund, Void, fingerprint
+from sandbox.payouts import REFUSED, PayoutDesk
 from sandbox.settlement import Settlements
 from sandbox.store import Challenge, Operation, Store
 
@@ -35,6 +36,7 @@ class Desk:
         self.failing_refunds = FailingRefunds(store, announce)
         self.disputes = DisputeDesk(store, announce)
         self.settlements = Settlements(store)
+        self.payouts = PayoutDesk(store, announce)
 
     def perform(self, order: Order) -> Answer:
         """The stored answer when the reference is known, else the work and its answer."""
@@ -90,14 +92,18 @@ class Desk:
             known = self._store.operation(subject)
             if known is None or known.kind == "authorize":
                 return self._store.last4(subject)
+            if known.kind == "payout":
+                return None
             authorization = self._store.authorization(known.answer["authorization"])
+        elif isinstance(subject, PayOut):
+            return None
         else:
             authorization = self._store.authorization(subject.authorization)
         return authorization.last4 if authorization else None
 
     def counts(self, reference: str | None) -> tuple[dict[str, int], dict[str, int]]:
         """How often each thing was really done, and how often approved; without what a tombstone refused."""
-        done = {"authorize": 0, "complete": 0, "capture": 0, "void": 0, "refund": 0}
+        done = {"authorize": 0, "complete": 0, "capture": 0, "void": 0, "refund": 0, "payout": 0}
         approved = dict(done)
         for kind, count, yes in self._store.worked(reference):
             done[kind], approved[kind] = count, yes
@@ -119,6 +125,8 @@ class Desk:
             url = f"{self._public_url}/challenge/{authorization.id}"
             said = answers.authorized(order, authorization, decline_code, codes=new_codes(), url=url)
             return header | said, authorization
+        if isinstance(order, PayOut):
+            return header | answers.paid_out(order, REFUSED.get(order.account_number)), None
         before = self._store.authorization(order.authorization)
         if isinstance(order, Complete):
             return header | self._completed(order, before), None
@@ -143,6 +151,7 @@ class Desk:
         self.failing_refunds.expect(answer)
         self.disputes.expect(answer)
         self.settlements.record(answer)
+        self.payouts.expect(answer)
         if type_ := type_of(answer):
             self._announce(type_, order.reference)
 

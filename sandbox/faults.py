@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.fields import REFERENCE, Fields, InvalidRequest
 
-ORDERS = ("authorize", "complete", "capture", "void", "refund", "evidence", "accept")
+ORDERS = ("authorize", "complete", "capture", "void", "refund", "payout", "evidence", "accept")
 READS = ("lookup", "disputes")
 KINDS = (*ORDERS, "tombstone", *READS)
 FAULTS = (

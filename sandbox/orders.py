@@ -71,7 +71,22 @@ class Refund:
     id_prefix = "ref"
 
 
-Order = Authorize | Complete | Capture | Void | Refund
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayOut:
+    reference: str
+    amount_minor: int
+    currency: str
+    holder: str
+    country: str
+    routing_number: str
+    account_number: str
+    descriptor: str
+
+    kind = "payout"
+    id_prefix = "po"
+
+
+Order = Authorize | Complete | Capture | Void | Refund | PayOut
 
 
 def read_authorize(body: object) -> Authorize:
@@ -131,6 +146,22 @@ def read_refund(body: object) -> Refund:
     return order
 
 
+def read_payout(body: object) -> PayOut:
+    fields = Fields(body)
+    order = PayOut(
+        reference=fields.text("reference", REFERENCE),
+        amount_minor=fields.integer("amount", 1, MOST_MINOR),
+        currency=fields.text("currency", "[a-z]{3}"),
+        holder=fields.text("holder", ".{1,200}"),
+        country=fields.text("country", "[A-Z]{2}"),
+        routing_number=fields.text("routing_number", ".{0,34}"),
+        account_number=fields.text("account_number", "[A-Z0-9]{4,34}"),
+        descriptor=fields.text("descriptor", ".{0,64}"),
+    )
+    fields.finish()
+    return order
+
+
 def read_tombstone(body: object) -> str:
     fields = Fields(body)
     reference = fields.text("reference", REFERENCE)
@@ -153,6 +184,9 @@ def fingerprint(order: Order, secret: bytes) -> str:
             content = [order.authorization, order.amount_minor]
         case Void():
             content = [order.authorization]
+        case PayOut():
+            content = [order.amount_minor, order.currency, order.country, order.account_number]
+            content += [order.holder, order.routing_number, order.descriptor]
     message = json.dumps([order.kind, *content]).encode()
     return hmac.new(secret, message, hashlib.sha256).hexdigest()
 

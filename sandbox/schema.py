@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sandbox.answers import Answer, challenge_ended
 from sandbox.bank import AUTHENTICATION_FAILED, VOIDED
 from sandbox.dispute_store import LAYOUT as DISPUTES
+from sandbox.payout_layout import LAYOUT as PAYOUTS
 
 BOOKS = """
 CREATE TABLE operations (
@@ -139,6 +140,10 @@ def _add_reports(db: sqlite3.Connection) -> None:
     _run(db, REPORTS)
 
 
+def _add_payouts(db: sqlite3.Connection) -> None:
+    _run(db, PAYOUTS)
+
+
 def _run(db: sqlite3.Connection, script: str) -> None:
     """Statement by statement: executescript would commit the transaction that it runs in."""
     for statement in filter(str.strip, script.split(";")):
@@ -150,4 +155,5 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_stories,
     _add_disputes,
     _add_reports,
+    _add_payouts,
 )

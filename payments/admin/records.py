@@ -17,6 +17,9 @@ from payments.admin.story import Call, Told, answer_of
 from payments.models import BalanceTransaction, Operation, PaymentIntent, Refund
 from payments.showing import state_badge, who
 
+# Of what a balance transaction tells, by its prefix.
+KINDS = {"re": "refund", "po": "payout"}
+
 
 class OutcomeFilter(admin.SimpleListFilter):
     """Open ones come from a partial index, however many have ended."""
@@ -111,6 +114,8 @@ class OperationAdmin(PaymentAdmin):
 
     @admin.display(description="charge")
     def of_charge(self, operation: Operation) -> SafeString:
+        if operation.charge is None:
+            return SafeString("–")
         return link(page_url(operation.charge), operation.charge.public_id)
 
     @admin.display(description="open for")
@@ -123,7 +128,7 @@ class OperationAdmin(PaymentAdmin):
             "state": state_badge(operation.state),
             "mode": mode(operation.livemode),
             "who": who(operation.actor),
-            "charge_page": page_url(operation.charge),
+            "charge_page": page_url(operation.charge) if operation.charge else "",
             "answer": answer_of(operation),
         }
 
@@ -154,7 +159,7 @@ class BalanceTransactionAdmin(PaymentAdmin):
         return row.available_on.astimezone(UTC).strftime("%d %b %Y")
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        kind = "refund" if row.type.startswith("refund") else "charge"
+        kind = KINDS.get(row.source.partition("_")[0], "charge")
         return {
             "title": f"Balance transaction {row.public_id}",
             "mode": mode(row.livemode),

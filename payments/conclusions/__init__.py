@@ -3,13 +3,14 @@
 
 from datetime import datetime
 
-from payments.attempts import Attempt
-from payments.conclusions import capturing, charging, refunding, voiding
+from payments.attempts import Attempt, PayoutAttempt, Undertaking
+from payments.conclusions import capturing, charging, paying_out, refunding, voiding
 from payments.conclusions.drafts import Conclusion
 from payments.models import Operation
 from processors.protocol import (
     ActionRequired,
     Approved,
+    Arrived,
     Declined,
     Failed,
     NotSent,
@@ -21,7 +22,7 @@ from processors.protocol import (
 
 
 def conclude(
-    attempt: Attempt,
+    attempt: Undertaking,
     outcome: Outcome,
     *,
     now: datetime,
@@ -37,6 +38,9 @@ def conclude(
     operation.next_attempt_at = None
     operation.finished_at = now
     operation.answer = dict(getattr(outcome, "raw", {})) or None
+    if isinstance(attempt, PayoutAttempt):
+        return paying_out.conclude(attempt, outcome, now)
+    assert isinstance(attempt, Attempt)
     match operation.kind:
         case Operation.Kind.SALE | Operation.Kind.AUTHORIZE | Operation.Kind.COMPLETE:
             return charging.conclude(attempt, outcome, now)
@@ -51,7 +55,7 @@ def conclude(
             raise ValueError(f"no such kind of operation: {operation.kind}")
 
 
-def is_final(attempt: Attempt, outcome: Outcome) -> bool:
+def is_final(attempt: Undertaking, outcome: Outcome) -> bool:
     """Whether an outcome closes the operation.
 
     A call that never left us closes a fresh charge only while nobody else has taken the operation over: theirs
@@ -68,6 +72,8 @@ def is_final(attempt: Attempt, outcome: Outcome) -> bool:
         case ActionRequired():
             return operation.takes_money_of_card or operation.kind == Operation.Kind.COMPLETE
         case Failed():
-            return operation.kind == Operation.Kind.REFUND
+            return operation.kind in (Operation.Kind.REFUND, Operation.Kind.PAYOUT)
+        case Arrived():
+            return operation.kind == Operation.Kind.PAYOUT and outcome.amount_minor == operation.amount_minor
         case Declined() | Tombstoned():
             return True

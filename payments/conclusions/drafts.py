@@ -10,8 +10,8 @@ from core.rows import new_row
 from idempotency.keys import Answer
 from ledger.lines import Line
 from payments import serializers
-from payments.attempts import Attempt
-from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent
+from payments.attempts import Attempt, PayoutAttempt, Undertaking
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,18 @@ class Conclusion:
     events: list[EventDraft] = field(default_factory=list)
 
 
-def shown(attempt: Attempt) -> dict[str, Any]:
+def shown(attempt: Undertaking) -> dict[str, Any]:
     """The object that the operation's caller is answered with, as its row stands."""
-    match attempt.operation.shows:
-        case Operation.Shows.CHARGE:
-            return serializers.charge(attempt.charge)
-        case Operation.Shows.REFUND:
-            assert attempt.refund is not None
-            return serializers.refund(attempt.refund)
-        case Operation.Shows.INTENT:
-            return serializers.payment_intent(attempt.intent, latest_charge=attempt.charge)
-        case other:
+    match attempt.operation.shows, attempt:
+        case Operation.Shows.CHARGE, Attempt(charge=charge):
+            return serializers.charge(charge)
+        case Operation.Shows.REFUND, Attempt(refund=Refund() as refund):
+            return serializers.refund(refund)
+        case Operation.Shows.INTENT, Attempt(intent=intent, charge=charge):
+            return serializers.payment_intent(intent, latest_charge=charge)
+        case Operation.Shows.PAYOUT, PayoutAttempt(payout=payout):
+            return serializers.payout(payout)
+        case other, _:
             raise ValueError(f"nothing is shown as {other}")
 
 
@@ -57,7 +58,7 @@ def shown_intent(intent: PaymentIntent, charge: Charge | None) -> dict[str, Any]
     return serializers.payment_intent(intent, latest_charge=charge)
 
 
-def done(attempt: Attempt, told: EventDraft | None = None) -> Answer:
+def done(attempt: Undertaking, told: EventDraft | None = None) -> Answer:
     """`told` is an event of the charge as it stands, where one was drawn up: it shows the same."""
     same = told is not None and attempt.operation.shows == Operation.Shows.CHARGE
     return Answer(200, as_json(told.data if same and told else shown(attempt)))
@@ -71,7 +72,7 @@ def refused(attempt: Attempt, error: TollgateError) -> Answer:
     return Answer(error.status, as_json(body))
 
 
-def pending_answer(attempt: Attempt) -> Answer:
+def pending_answer(attempt: Undertaking) -> Answer:
     """What a client is told while the outcome is open. It is not kept: a retry asks again."""
     return Answer(200, as_json(shown(attempt)), final=False)
 

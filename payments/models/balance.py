@@ -6,6 +6,7 @@ from django_fsm import FSMField, transition
 from payments.fields import by_day, once, prefixed
 from payments.models.charge import Charge
 from payments.models.owned import Owned
+from payments.models.payout import Payout
 
 
 class BalanceTransaction(Owned):
@@ -47,6 +48,10 @@ class BalanceTransaction(Owned):
     available_on = models.DateTimeField()
     # The reference of the ledger's transaction that booked it.
     ledger_reference = models.CharField(max_length=100)
+    # The payout on schedule that paid it out.
+    payout = models.ForeignKey(
+        Payout, on_delete=models.PROTECT, null=True, related_name="paid_out", db_index=False
+    )
 
     class Meta(Owned.Meta):
         constraints = [once("balance_transaction_once")]
@@ -58,6 +63,9 @@ class BalanceTransaction(Owned):
             ),
             models.Index(
                 fields=["charge"], condition=models.Q(state="pending"), name="balances_to_come_of_charge"
+            ),
+            models.Index(
+                fields=["payout"], condition=models.Q(payout__isnull=False), name="balances_of_payout"
             ),
         ]
 

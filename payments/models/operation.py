@@ -7,11 +7,13 @@ from payments.fields import by_day, once, prefixed, text
 from payments.models.charge import Charge
 from payments.models.intent import PaymentIntent
 from payments.models.owned import Owned
+from payments.models.payout import Payout
 from payments.models.refund import Refund
 
 
 class Operation(Owned):
-    """One call to a processor, written before it is made. `public_id` is the processor's idempotency key.
+    """One call to a processor, written before it is made. `public_id` is the processor's idempotency key. It is of
+    a charge and its intent, or of a payout.
 
     `next_attempt_at` is when the sweeper looks after an open one; null once the outcome is known.
     """
@@ -23,6 +25,7 @@ class Operation(Owned):
         CAPTURE = "capture"
         VOID = "void"
         REFUND = "refund"
+        PAYOUT = "payout"
 
     class Cause(models.TextChoices):
         """Why a hold is given up, or money that nobody expected."""
@@ -39,6 +42,7 @@ class Operation(Owned):
         CHARGE = "charge"
         REFUND = "refund"
         INTENT = "payment_intent"
+        PAYOUT = "payout"
 
     class State(models.TextChoices):
         PROCESSING = "processing"
@@ -57,15 +61,19 @@ class Operation(Owned):
     payment_intent = models.ForeignKey(
         PaymentIntent,
         on_delete=models.PROTECT,
+        null=True,
         related_name="operations",
         db_index=False,
         db_constraint=False,
     )
     charge = models.ForeignKey(
-        Charge, on_delete=models.PROTECT, related_name="operations", db_constraint=False
+        Charge, on_delete=models.PROTECT, null=True, related_name="operations", db_constraint=False
     )
     refund = models.ForeignKey(
         Refund, on_delete=models.PROTECT, null=True, related_name="operations", db_index=False
+    )
+    payout = models.ForeignKey(
+        Payout, on_delete=models.PROTECT, null=True, related_name="operations", db_index=False
     )
     state = FSMField(max_length=16, choices=State.choices, default=State.PROCESSING, protected=True)
     amount_minor = models.BigIntegerField()
@@ -98,6 +106,11 @@ class Operation(Owned):
                 fields=["charge"],
                 condition=models.Q(state__in=["processing", "unknown"]) & ~models.Q(kind="refund"),
                 name="one_open_operation_per_charge",
+            ),
+            models.UniqueConstraint(
+                fields=["payout"],
+                condition=models.Q(payout__isnull=False),
+                name="one_operation_per_payout",
             ),
         ]
         indexes = [

@@ -9,14 +9,24 @@ from payments.fields import text
 from payments.models.charge import Charge
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
+from payments.models.payout import Payout
 from payments.models.refund import Refund
 
 
 class TimelineEntry(models.Model):
-    """What happened to a payment at one moment, by whom and why, with every state that it led to. Append-only."""
+    """What happened to a payment or a payout at one moment, by whom and why, with every state that it led to.
+    Append-only."""
 
     payment_intent = models.ForeignKey(
-        PaymentIntent, on_delete=models.PROTECT, related_name="timeline", db_index=False, db_constraint=False
+        PaymentIntent,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="timeline",
+        db_index=False,
+        db_constraint=False,
+    )
+    payout = models.ForeignKey(
+        Payout, on_delete=models.PROTECT, null=True, related_name="timeline", db_index=False
     )
     merchant = models.ForeignKey(
         "merchants.Merchant", on_delete=models.PROTECT, db_constraint=False, db_index=False
@@ -37,11 +47,17 @@ class TimelineEntry(models.Model):
     intent_state = text(24)
     charge_state = text(16)
     refund_state = text(16)
+    payout_state = text(16)
     operation_state = text(16)
     data: Any = models.JSONField(default=dict, db_default={})
 
     class Meta:
-        indexes = [models.Index(fields=["payment_intent", "id"], name="timeline_of_intent")]
+        indexes = [
+            models.Index(fields=["payment_intent", "id"], name="timeline_of_intent"),
+            models.Index(
+                fields=["payout", "id"], condition=models.Q(payout__isnull=False), name="timeline_of_payout"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.kind

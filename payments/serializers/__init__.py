@@ -3,15 +3,18 @@
 from payments.serializers.balance import balance, balance_transaction
 from payments.serializers.charge import charge
 from payments.serializers.intent import failed_method, payment_intent
+from payments.serializers.payout import bank_account, payout
 from payments.serializers.refund import refund
 from payments.serializers.time import unix
 
 __all__ = [
     "balance",
     "balance_transaction",
+    "bank_account",
     "charge",
     "failed_method",
     "payment_intent",
+    "payout",
     "refund",
     "unix",
 ]

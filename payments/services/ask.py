@@ -1,11 +1,11 @@
 """The calls to processors. Nothing is held while one runs: no transaction, no database connection."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from core.db import release_connection
 from payments import routing
 from payments.addresses import return_address
-from payments.attempts import Attempt
+from payments.attempts import Attempt, PayoutAttempt, Undertaking
 from payments.models import Operation
 from payments.services.breaker import note
 from payments.services.timing import LOOK_TIMEOUT_SECONDS, RESEND_CHARGE_SECONDS
@@ -17,6 +17,8 @@ from processors.protocol import (
     NotFound,
     NotSent,
     Outcome,
+    PayoutProcessor,
+    PayoutRequest,
     Processor,
     RefundRequest,
     Unknown,
@@ -29,7 +31,7 @@ F = TypeVar("F", bound=FollowUp)
 CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unreadable"})
 
 
-def ask_processor(attempt: Attempt, *, timeout_seconds: float) -> Outcome:
+def ask_processor(attempt: Undertaking, *, timeout_seconds: float) -> Outcome:
     """Sends the operation, under its reference. May be repeated: the reference makes it happen once."""
     processor = routing.processor(attempt.operation.processor)
     release_connection()
@@ -38,7 +40,11 @@ def ask_processor(attempt: Attempt, *, timeout_seconds: float) -> Outcome:
     return outcome
 
 
-def _send(processor: Processor, attempt: Attempt, timeout_seconds: float) -> Outcome:
+def _send(processor: Processor, attempt: Undertaking, timeout_seconds: float) -> Outcome:
+    if isinstance(attempt, PayoutAttempt):
+        pays = cast(PayoutProcessor, processor)
+        return pays.pay_out(_payout(attempt), timeout_seconds=timeout_seconds)
+    assert isinstance(attempt, Attempt)
     match attempt.operation.kind:
         case Operation.Kind.SALE | Operation.Kind.AUTHORIZE:
             return processor.authorize(_authorization(attempt), timeout_seconds=timeout_seconds)
@@ -52,6 +58,20 @@ def _send(processor: Processor, attempt: Attempt, timeout_seconds: float) -> Out
             return processor.refund(_follow_up(RefundRequest, attempt), timeout_seconds=timeout_seconds)
         case other:
             raise ValueError(f"no such kind of operation: {other}")
+
+
+def _payout(attempt: PayoutAttempt) -> PayoutRequest:
+    payout, account = attempt.payout, attempt.payout.bank_account
+    return PayoutRequest(
+        reference=attempt.operation.public_id,
+        amount_minor=payout.amount_minor,
+        currency=payout.currency,
+        holder=account.holder,
+        country=account.country,
+        routing_number=account.routing_number,
+        account_number=account.account_number,
+        descriptor=payout.statement_descriptor,
+    )
 
 
 def _follow_up(kind: type[F], attempt: Attempt) -> F:
@@ -75,7 +95,7 @@ def _authorization(attempt: Attempt) -> AuthorizationRequest:
     )
 
 
-def discover(attempt: Attempt, *, age_seconds: float, timeout_seconds: float) -> Outcome:
+def discover(attempt: Undertaking, *, age_seconds: float, timeout_seconds: float) -> Outcome:
     """Closes in on an open outcome, by the processor's word on our reference only: found; or the same reference
     sent again; or, for a charge that is no longer fresh, voided by reference.
 

@@ -16,7 +16,7 @@ from payments.errors import CallInProgress, unexpected_state
 from payments.models import Operation, PaymentIntent
 from payments.queries import lock_charge_of_intent
 from payments.services.learn import learn_of_charge
-from payments.services.records import record_of_intent, timeline_of_intent
+from payments.services.records import record_of, timeline_of_intent
 from payments.services.resume import repeat_taken
 from payments.services.start import Errand
 from payments.services.void import end_void, start_void
@@ -47,7 +47,7 @@ def _cancel(caller: Caller, intent: str, reason: str, key: Key | None, actor: Ac
     timeline_of_intent(row, "intent.canceled", actor, reason=reason)
     shown = shown_intent(row, charge)
     canceled = EventDraft("payment_intent.canceled", row.public_id, shown)
-    record_of_intent(row, canceled, actor, idempotency_key=key.text if key else "")
+    record_of(row, canceled, actor, idempotency_key=key.text if key else "")
     return shown
 
 

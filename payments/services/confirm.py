@@ -20,7 +20,7 @@ from payments.services.cards import facts_of, usable_card
 from payments.services.intents import NewIntent, draft
 from payments.services.orders import check_order, one_payment_per_order
 from payments.services.pursue import pursue
-from payments.services.records import record_of_intent, timeline
+from payments.services.records import record_of, timeline
 from payments.services.resume import repeat, repeat_taken
 from payments.services.start import Errand, charge_kind, hold, new_charge, open_operation
 from processors.vault import TokenDetails
@@ -100,7 +100,7 @@ def create_and_confirm(*, caller: Caller, asked: NewIntent, key: Key) -> Answer:
         row.pk = None
         row.save(force_insert=True)
         created = EventDraft("payment_intent.created", row.public_id, shown_intent(row, None))
-        record_of_intent(row, created, actor, idempotency_key=key.text)
+        record_of(row, created, actor, idempotency_key=key.text)
         return _attempt(row, card, route, errand)
 
     try:

@@ -13,7 +13,7 @@ from payments.attempts import Actor
 from payments.conclusions.drafts import EventDraft
 from payments.metadata import merged
 from payments.models import Charge, Refund
-from payments.services.records import record_of_intent, timeline_of_intent
+from payments.services.records import record_of, timeline_of_intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _describe(
         told = f"{row.public_id}: {', '.join(sorted(changed))}"
         timeline_of_intent(row.payment_intent, f"{kind}.described", actor, reason=told)
         draft = EventDraft(f"{kind}.updated", row.public_id, after, changed)
-        record_of_intent(row.payment_intent, draft, actor, idempotency_key=key.text if key else "")
+        record_of(row.payment_intent, draft, actor, idempotency_key=key.text if key else "")
     return after
 
 

@@ -17,13 +17,13 @@ from ledger.lines import reversed_lines
 from ledger.models import LedgerTransaction
 from ledger.queries import lines_of
 from ledger.services import post, reverse
-from payments.attempts import Actor, Attempt
+from payments.attempts import Actor, Attempt, PayoutAttempt, Undertaking
 from payments.conclusions import conclude, is_final
 from payments.conclusions.drafts import Conclusion, intent_events, pending_answer
 from payments.models import Operation
 from payments.outcomes import cleaned
 from payments.queries import available_on, refunded_minor
-from payments.services.load import attempt_of, lock_attempt
+from payments.services.load import lock_undertaking, undertaking_of
 from payments.services.records import record, timeline
 from payments.services.start import jsonb, ledger_columns
 from payments.services.timing import LOOKS_BEFORE_A_PERSON
@@ -70,7 +70,7 @@ def finish_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_ow
 def end_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_owner: bool = False) -> Answer:
     """The same, inside the caller's transaction if there is one."""
     outcome = cleaned(outcome)
-    attempt = lock_attempt(operation_id)
+    attempt = lock_undertaking(operation_id)
     operation = attempt.operation
     if not operation.is_open:
         return kept_answer(operation)
@@ -78,26 +78,34 @@ def end_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_owner
         return pending_answer(attempt)
     if not is_final(attempt, outcome):
         return _doubt(attempt, outcome, actor)
-    conclusion = conclude(
-        attempt,
-        outcome,
-        now=datetime.now(UTC),
-        refunded_minor=refunded_minor(attempt.charge),
-        sale_available_on=available_on(attempt.charge),
-    )
-    _write(attempt, conclusion, actor)
+    conclusion = _conclude(attempt, outcome)
+    write(attempt, conclusion, actor)
     before_phase_2_commits()
     return replace(conclusion.answer, original_request=operation.request_id)
 
 
-def _doubt(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
+def _conclude(attempt: Undertaking, outcome: Outcome) -> Conclusion:
+    now = datetime.now(UTC)
+    if not isinstance(attempt, Attempt):
+        return conclude(attempt, outcome, now=now)
+    return conclude(
+        attempt,
+        outcome,
+        now=now,
+        refunded_minor=refunded_minor(attempt.charge),
+        sale_available_on=available_on(attempt.charge),
+    )
+
+
+def _doubt(attempt: Undertaking, outcome: Outcome, actor: Actor) -> Answer:
     """The outcome stays open: the sweeper owns it from here, and a retry of the client may ask at once. After a
     day of that a person is asked for; the sweeper goes on all the same."""
     operation = attempt.operation
     if operation.state == Operation.State.PROCESSING:
         operation.doubt()
         operation.save(update_fields=["state"])
-        if operation.takes_money_of_card or operation.kind == Operation.Kind.COMPLETE:
+        asks_card = operation.takes_money_of_card or operation.kind == Operation.Kind.COMPLETE
+        if asks_card and isinstance(attempt, Attempt):
             for draft in intent_events(attempt, "processing"):
                 record(attempt, draft)
     reason = getattr(outcome, "reason", f"not what we asked for: {outcome}")
@@ -113,14 +121,19 @@ def _doubt(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     return pending_answer(attempt)
 
 
-def _write(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> None:
+def write(attempt: Undertaking, conclusion: Conclusion, actor: Actor) -> None:
+    """Ends the operation as concluded, inside the transaction that has locked it."""
     operation = attempt.operation
     operation.save(update_fields=["state", "next_attempt_at", "finished_at", "answer"])
-    if operation.kind != Operation.Kind.REFUND:
-        attempt.charge.save()
-        attempt.intent.save()
-    if attempt.refund is not None:
-        attempt.refund.save()
+    match attempt:
+        case PayoutAttempt(payout=payout):
+            payout.save()
+        case Attempt(charge=charge, intent=intent, refund=refund):
+            if operation.kind != Operation.Kind.REFUND:
+                charge.save()
+                intent.save()
+            if refund is not None:
+                refund.save()
     book(attempt, conclusion)
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     for draft in conclusion.events:
@@ -129,7 +142,7 @@ def _write(attempt: Attempt, conclusion: Conclusion, actor: Actor) -> None:
         keep_answer(operation.claim_id, conclusion.answer)
 
 
-def book(attempt: Attempt, conclusion: Conclusion, *, reference: str = "") -> None:
+def book(attempt: Undertaking, conclusion: Conclusion, *, reference: str = "") -> None:
     """The conclusion's booking and the merchant's view of it; nothing where no money was in doubt."""
     reference = reference or attempt.finish_reference
     if conclusion.reverses_start:
@@ -140,8 +153,8 @@ def book(attempt: Attempt, conclusion: Conclusion, *, reference: str = "") -> No
             reference=reference,
             kind=conclusion.booking_kind,
             lines=conclusion.booking,
-            livemode=attempt.charge.livemode,
-            merchant_id=attempt.charge.merchant_id,
+            livemode=attempt.operation.livemode,
+            merchant_id=attempt.operation.merchant_id,
         )
     if conclusion.balance is not None:
         conclusion.balance.save(force_insert=True)
@@ -167,7 +180,7 @@ def kept_answer(operation: Operation) -> Answer:
     claim = Claim.objects.filter(pk=operation.claim_id).first() if operation.claim_id else None
     if claim is not None and claim.status is not None and claim.body is not None:
         return Answer(claim.status, claim.body, replayed=True, original_request=claim.request_id)
-    shown = pending_answer(attempt_of(operation.public_id))
+    shown = pending_answer(undertaking_of(operation.public_id))
     return replace(shown, final=True, original_request=operation.request_id)
 
 

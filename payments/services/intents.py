@@ -16,7 +16,7 @@ from payments.models import PaymentIntent
 from payments.queries import lock_charge_of_intent
 from payments.services.cards import usable_card
 from payments.services.orders import check_order
-from payments.services.records import record_of_intent, timeline_of_intent
+from payments.services.records import record_of, timeline_of_intent
 from processors.vault import TokenDetails
 
 
@@ -60,7 +60,7 @@ def create_intent(*, caller: Caller, asked: NewIntent, key: Key | None) -> Answe
         timeline_of_intent(intent, "intent.created", actor)
         shown = shown_intent(intent, None)
         created = EventDraft("payment_intent.created", intent.public_id, shown)
-        record_of_intent(intent, created, actor, idempotency_key=key.text if key else "")
+        record_of(intent, created, actor, idempotency_key=key.text if key else "")
         return shown
 
     return answer_once(key, work)

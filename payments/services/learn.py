@@ -3,7 +3,7 @@ money that was taken after an attempt had ended as failed. A notification is a h
 
 from core.db import in_transaction, release_connection
 from payments import bookings, routing, serializers
-from payments.attempts import Actor, Attempt
+from payments.attempts import Actor, Attempt, PayoutAttempt
 from payments.conclusions import is_final
 from payments.conclusions.drafts import EventDraft
 from payments.conclusions.refunding import came_back
@@ -12,7 +12,8 @@ from payments.outcomes import cleaned
 from payments.queries import available_on, is_available, refunded_minor
 from payments.services.challenge import open_completion
 from payments.services.finish import book, end_operation, finish_operation
-from payments.services.load import attempt_of, lock_attempt
+from payments.services.load import lock_undertaking, undertaking_of
+from payments.services.payout_news import follow_payout
 from payments.services.records import record, timeline
 from payments.services.refund import open_refund
 from payments.services.start import SHARED, Errand, hold, open_operation
@@ -27,7 +28,7 @@ TAKES_MONEY = (Operation.Kind.SALE, Operation.Kind.AUTHORIZE)
 def learn(reference: str, actor: Actor) -> bool:
     """Looks our reference up at its processor and applies the answer; whether there was one. Once, however often
     and in whatever order it is called. Operation.DoesNotExist for a reference that is not ours."""
-    attempt = attempt_of(reference)
+    attempt = undertaking_of(reference)
     processor = routing.processor(attempt.operation.processor)
     release_connection()
     said = cleaned(processor.look_up(reference, timeout_seconds=LOOK_TIMEOUT_SECONDS))
@@ -57,7 +58,15 @@ def learn_of_charge(charge_id: int, actor: Actor) -> None:
 
 @in_transaction
 def _apply(operation_id: int, said: Outcome, actor: Actor) -> None:
-    attempt = lock_attempt(operation_id)
+    attempt = lock_undertaking(operation_id)
+    match attempt:
+        case PayoutAttempt():
+            follow_payout(attempt, said, actor)
+        case Attempt():
+            _apply_to_payment(attempt, said, actor)
+
+
+def _apply_to_payment(attempt: Attempt, said: Outcome, actor: Actor) -> None:
     operation, charge, refund = attempt.operation, attempt.charge, attempt.refund
     match said:
         case Approved() | Declined() | Tombstoned() if _awaits_cardholder(attempt):

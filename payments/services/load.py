@@ -1,26 +1,45 @@
 """Brings an attempt's rows into memory: to look at, or locked, to end it."""
 
-from payments.attempts import Attempt
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.attempts import Attempt, PayoutAttempt, Undertaking
+from payments.models import Charge, Operation, PaymentIntent, Payout, Refund
 
 
-def attempt_of(reference: str) -> Attempt:
-    """The attempt of the operation with this public id, as it is now, unlocked."""
-    operation = Operation.objects.select_related("charge", "payment_intent__merchant", "refund").get(
-        public_id=reference
-    )
+def undertaking_of(reference: str) -> Undertaking:
+    """What the operation with this public id is about, as it is now, unlocked."""
+    operation = Operation.objects.select_related(
+        "charge", "payment_intent__merchant", "refund", "payout__bank_account", "payout__merchant"
+    ).get(public_id=reference)
+    if operation.payout is not None:
+        return of_payout(operation, operation.payout)
+    assert operation.charge is not None and operation.payment_intent is not None
     return assemble(operation, operation.charge, operation.payment_intent, operation.refund)
 
 
-def lock_attempt(operation_id: int) -> Attempt:
-    """The same, locked inside the caller's transaction: operation, charge, intent, refund, always in this order."""
+def lock_undertaking(operation_id: int) -> Undertaking:
+    """The same, locked inside the caller's transaction: operation, charge, intent, refund, always in this order;
+    or operation, payout."""
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    if operation.payout_id is not None:
+        return of_payout(operation, Payout.objects.select_for_update(no_key=True).get(pk=operation.payout_id))
+    assert operation.charge_id is not None and operation.payment_intent_id is not None
     charge = Charge.objects.select_for_update(no_key=True).get(pk=operation.charge_id)
     intent = PaymentIntent.objects.select_for_update(no_key=True).get(pk=operation.payment_intent_id)
     refund = None
     if operation.refund_id is not None:
         refund = Refund.objects.select_for_update(no_key=True).get(pk=operation.refund_id)
     return assemble(operation, charge, intent, refund)
+
+
+def lock_attempt(operation_id: int) -> Attempt:
+    """The same, of an operation that belongs to a payment."""
+    attempt = lock_undertaking(operation_id)
+    assert isinstance(attempt, Attempt)
+    return attempt
+
+
+def of_payout(operation: Operation, payout: Payout) -> PayoutAttempt:
+    operation.payout = payout
+    return PayoutAttempt(operation=operation, payout=payout, merchant=payout.merchant.public_id)
 
 
 def assemble(operation: Operation, charge: Charge, intent: PaymentIntent, refund: Refund | None) -> Attempt:

@@ -2,33 +2,45 @@
 
 from typing import Any
 
-from payments.attempts import Actor, Attempt
+from payments.attempts import Actor, Attempt, PayoutAttempt, Undertaking
 from payments.conclusions.drafts import EventDraft
-from payments.models import PaymentIntent, TimelineEntry
+from payments.models import Owned, PaymentIntent, TimelineEntry
 from webhooks.services import record_event
 
 
 def timeline(
-    attempt: Attempt, kind: str, actor: Actor, *, reason: str = "", data: dict[str, Any] | None = None
+    attempt: Undertaking, kind: str, actor: Actor, *, reason: str = "", data: dict[str, Any] | None = None
 ) -> None:
     """One timeline row with every state that the attempt's rows hold now."""
     TimelineEntry.objects.create(
-        payment_intent=attempt.intent,
-        merchant_id=attempt.charge.merchant_id,
-        livemode=attempt.charge.livemode,
+        merchant_id=attempt.operation.merchant_id,
+        livemode=attempt.operation.livemode,
         kind=kind,
         actor=actor.name,
         reason=reason[:500],
         request_id=actor.request_id,
-        charge=attempt.charge,
-        refund=attempt.refund,
         operation=attempt.operation,
-        intent_state=attempt.intent.state,
-        charge_state=attempt.charge.state,
-        refund_state=attempt.refund.state if attempt.refund else "",
         operation_state=attempt.operation.state,
         data=data or {},
+        **_rows(attempt),
     )
+
+
+def _rows(attempt: Undertaking) -> dict[str, Any]:
+    match attempt:
+        case PayoutAttempt(payout=payout):
+            return {"payout": payout, "payout_state": payout.state}
+        case Attempt(intent=intent, charge=charge, refund=refund):
+            return {
+                "payment_intent": intent,
+                "charge": charge,
+                "refund": refund,
+                "intent_state": intent.state,
+                "charge_state": charge.state,
+                "refund_state": refund.state if refund else "",
+            }
+        case _:
+            raise ValueError(f"no timeline tells of {attempt}")
 
 
 def timeline_of_intent(intent: PaymentIntent, kind: str, actor: Actor, *, reason: str = "") -> None:
@@ -45,20 +57,18 @@ def timeline_of_intent(intent: PaymentIntent, kind: str, actor: Actor, *, reason
     )
 
 
-def record(attempt: Attempt, draft: EventDraft) -> None:
+def record(attempt: Undertaking, draft: EventDraft) -> None:
     """Records an event of the attempt."""
     operation = attempt.operation
     actor = Actor(operation.actor, operation.request_id)
-    record_of_intent(attempt.intent, draft, actor, idempotency_key=operation.idempotency_key)
+    record_of(operation, draft, actor, idempotency_key=operation.idempotency_key)
 
 
-def record_of_intent(
-    intent: PaymentIntent, draft: EventDraft, actor: Actor, *, idempotency_key: str = ""
-) -> None:
-    """Records an event of what belongs to the intent; `actor` made the request that caused it."""
+def record_of(owner: Owned, draft: EventDraft, actor: Actor, *, idempotency_key: str = "") -> None:
+    """Records an event of what the owner's merchant has; `actor` made the request that caused it."""
     record_event(
-        merchant_id=intent.merchant_id,
-        livemode=intent.livemode,
+        merchant_id=owner.merchant_id,
+        livemode=owner.livemode,
         type=draft.type,
         object_id=draft.object_id,
         data=draft.data,

@@ -20,7 +20,7 @@ from payments.attempts import Actor
 from payments.models import Operation
 from payments.services.ask import discover
 from payments.services.finish import finish_operation, kept_answer
-from payments.services.load import attempt_of
+from payments.services.load import undertaking_of
 from payments.services.timing import NEXT_LOOKS_SECONDS
 
 CLAIM_DUE = load_statement("claim_due.sql")
@@ -86,7 +86,7 @@ def _sweep_due(*, until: float) -> int:
 
 def resume_operation(reference: str, actor: Actor, *, as_owner: bool = False) -> Answer:
     """Learns the outcome of an operation from its processor and ends it, if it can be learned now."""
-    attempt = attempt_of(reference)
+    attempt = undertaking_of(reference)
     operation = attempt.operation
     before_lookup()
     if not operation.is_open:

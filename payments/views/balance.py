@@ -16,6 +16,7 @@ class BalanceTransactionListParams(ListParams):
     type: str | None = None
     source: str | None = None
     currency: str | None = None
+    payout: str | None = None
 
 
 class Balance(PaymentView):
@@ -34,7 +35,12 @@ class BalanceTransactions(PaymentView):
 
     def get(self, request: Request) -> Response:
         asked = self.read(request, BalanceTransactionListParams)
-        given = {"type": asked.type, "source": asked.source, "currency": (asked.currency or "").lower()}
+        given = {
+            "type": asked.type,
+            "source": asked.source,
+            "currency": (asked.currency or "").lower(),
+            "payout__public_id": asked.payout,
+        }
         return Response(
             list_page(
                 queries.balance_transactions(self.caller),

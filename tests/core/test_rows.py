@@ -42,7 +42,8 @@ def test_what_is_made_anew_is_never_shared() -> None:
 def test_related_rows_are_there_without_a_query() -> None:
     row = new_row(Operation, charge=CHARGE, payment_intent=INTENT)
     assert row.charge is CHARGE
-    assert row.payment_intent.merchant_id == 7
+    assert row.payment_intent is INTENT
+    assert INTENT.merchant_id == 7
 
 
 def test_a_saved_related_rows_key_is_known() -> None:

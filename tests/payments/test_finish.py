@@ -216,6 +216,7 @@ def test_a_process_whose_claim_was_taken_over_changes_nothing(
     answer = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("k"))
     assert not answer.final
     operation = Operation.objects.get(merchant_id=caller.merchant_id)
+    assert operation.charge is not None
     assert (operation.state, operation.charge.state) == ("processing", "processing")
     assert Claim.objects.get(merchant_id=caller.merchant_id).answered_at is None
     assert LedgerTransaction.objects.filter(merchant_id=caller.merchant_id).count() == before + 1

@@ -13,16 +13,20 @@ from django.db import IntegrityError, models
 from django_fsm import FSMField, Transition, TransitionNotAllowed
 
 from idempotency.keys import Key
-from merchants.auth import caller_of
+from merchants.auth import Caller, caller_of
+from merchants.models import Merchant
 from merchants.services import create_merchant
 from payments import routing
-from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Refund
+from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Payout, Refund
+from payments.services.bank_accounts import name_bank_account
 from payments.services.charge import NewCharge, create_charge
+from payments.services.payout import NewPayout, create_payout
 from payments.services.refund import NewRefund, create_refund
+from processors.protocol import Approved
 from tests.conftest import Books
 from tests.support.scripted import ScriptedBank, ScriptedVault
 
-MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTransaction]
+MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTransaction, Payout]
 # The states that a row may begin in: the machines do not draw that.
 BIRTHS: dict[type[Any], set[str]] = {
     PaymentIntent: {"requires_payment_method", "requires_confirmation", "processing"},
@@ -30,6 +34,7 @@ BIRTHS: dict[type[Any], set[str]] = {
     Operation: {"processing"},
     Refund: {"pending"},
     BalanceTransaction: {"pending", "available"},
+    Payout: {"pending"},
 }
 ROLES = ["postgres", "tollgate_owner", "tollgate_app"]
 # What must hold of a row in a state, besides how it came there: rules of their own, with tests of their own.
@@ -126,6 +131,24 @@ def _pay(patch: pytest.MonkeyPatch) -> None:
     made = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=keys[0])
     public_id = json.loads(made.body)["id"]
     create_refund(caller=caller, asked=NewRefund(charge=public_id, amount_minor=1_000), key=keys[1])
+    _pay_out(caller, patch)
+
+
+def _pay_out(caller: Caller, patch: pytest.MonkeyPatch) -> None:
+    bank = ScriptedBank()
+    bank.script.append(Approved("auth_1", 5_000, available_at_once=True))
+    patch.setattr(routing, "processor", {"sandbox": bank}.__getitem__)
+    keys = [Key(caller.merchant_id, False, name, "f", f"req_{name}") for name in "ap"]
+    create_charge(caller=caller, asked=NewCharge(5_000, "usd", "tok_visa"), key=keys[0])
+    name_bank_account(
+        Merchant.objects.get(pk=caller.merchant_id),
+        livemode=False,
+        currency="usd",
+        holder="A shop",
+        country="US",
+        account_number="000123456789",
+    )
+    create_payout(caller=caller, asked=NewPayout(1_000, "usd"), key=keys[1])
 
 
 @contextmanager

@@ -62,11 +62,12 @@ def test_every_error_is_found_with_its_type_and_none_is_invented(desk: Desk, day
     for one in found.values():
         reference = one.reference.removesuffix("_nobodys")
         if one.line_id is None:
-            public_ids = Operation.objects.filter(state="succeeded")
+            public_ids = Operation.objects.filter(state="succeeded", charge__isnull=False)
             reference = next(
                 each.public_id
                 for each in public_ids
-                if one.reference
+                if each.charge
+                and one.reference
                 in (
                     each.refund.balance_transaction if each.refund else each.charge.balance_transaction,
                     each.public_id,

@@ -258,7 +258,7 @@ def test_newest_fault_wins_and_latency_is_added(bank: SandboxBank) -> None:
         {"fault": "latency", "min_seconds": 2, "max_seconds": 1},
         {"fault": "drop", "times": 0},
         {"fault": "drop", "match": {"share": 1.1}},
-        {"fault": "drop", "match": {"kind": "payout"}},
+        {"fault": "drop", "match": {"kind": "wire"}},
         {"fault": "drop", "match": {"references": "op_1"}},
         {"fault": "drop", "match": {"last4": "42424242"}},
         {"fault": "drop", "match": {"last4": 4242}},

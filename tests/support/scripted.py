@@ -17,6 +17,7 @@ from processors.protocol import (
     Notification,
     NotificationRefused,
     Outcome,
+    PayoutRequest,
     RefundRequest,
     Tombstoned,
     VoidRequest,
@@ -24,7 +25,9 @@ from processors.protocol import (
 from processors.vault import TokenDetails
 
 Line = Outcome | Callable[[], Outcome]
-Request = AuthorizationRequest | CompletionRequest | CaptureRequest | VoidRequest | RefundRequest
+Request = (
+    AuthorizationRequest | CompletionRequest | CaptureRequest | VoidRequest | RefundRequest | PayoutRequest
+)
 
 
 class ScriptedBank:
@@ -32,7 +35,7 @@ class ScriptedBank:
 
     def __init__(self, name: str = "sandbox", capabilities: Capabilities | None = None) -> None:
         self.name = name
-        self.capabilities = capabilities or Capabilities()
+        self.capabilities = capabilities or Capabilities(payouts=True)
         self.script: list[Line] = []
         self.lookups: list[Outcome | NotFound] = []
         self.done: dict[str, Outcome] = {}
@@ -53,6 +56,9 @@ class ScriptedBank:
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
         return self._say("refund", request, f"ref_{request.reference}")
+
+    def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
+        return self._say("pay_out", request, f"po_{request.reference}")
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
         if self.lookups:

@@ -39,6 +39,7 @@ def system(servers: Servers) -> Iterator[System]:
         "SANDBOX_BANK_URL": bank.url,
         "SANDBOX_TWO_BANK_URL": bank_two.url,
         "FAULTS_DIR": str(folder / "faults"),
+        "PAYOUT_SEND_AFTER_SECONDS": "1",
         "PROCESSOR_TIMEOUT_SECONDS": str(PROCESSOR_TIMEOUT_SECONDS),
         # These banks fail all the time, and are to be asked again all the same.
         "BREAKER_MIN_FAILURES": "1000000",

@@ -11,7 +11,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.ids import new_id
 from merchants.api import MerchantView
-from merchants.services import NewMerchant, create_merchant
+from merchants.models import ApiKey
+from merchants.services import NewMerchant, create_merchant, hash_key
+from payments.services.bank_accounts import name_bank_account
 from tests.support.client import Client, Reply
 from tests.support.processes import System
 
@@ -119,6 +121,19 @@ def _balance_transaction(owner: Client) -> str:
     return str(owner.charge().json()["balance_transaction"])
 
 
+def _payout(owner: Client) -> str:
+    name_bank_account(
+        ApiKey.objects.get(hash=hash_key(owner.key)).merchant,
+        livemode=False,
+        currency="usd",
+        holder="A shop",
+        country="US",
+        account_number="000123456789",
+    )
+    owner.charge(source="tok_bypassPending")
+    return str(owner.post("/v1/payouts", {"amount": 100, "currency": "usd"}).json()["id"])
+
+
 def _event(owner: Client) -> str:
     _charge(owner)
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
@@ -133,6 +148,7 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "payment_methods": _method,
     "webhook_endpoints": _hook,
     "events": _event,
+    "payouts": _payout,
     "balance_transactions": _balance_transaction,
     # Under `history`, the old name of the same.
     "balance": _balance_transaction,
