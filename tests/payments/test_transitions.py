@@ -76,7 +76,7 @@ ATTACKS = [pytest.param(model, role, id=f"{model.__name__} by {role}") for model
 def test_every_state_machine_of_ours_is_here() -> None:
     found = {
         model
-        for model in apps.get_models()
+        for model in apps.get_app_config("payments").get_models()
         for field in model._meta.concrete_fields
         if isinstance(field, FSMField)
     }
