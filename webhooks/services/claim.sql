@@ -33,17 +33,23 @@ WITH RECURSIVE endpoint(id) AS (
 ), behind AS (
     -- At an ordered endpoint: what has to wait for an earlier event of the same object, and until when. That one
     -- may still be in the outbox, held by a relay that has not committed.
-    SELECT candidate.id, max(greatest(other.next_attempt_at, other.lease_until, now())) AS until
+    -- Looked for from the nearest one backward: in a long line that is the one to wait for.
+    SELECT candidate.id, first.until
     FROM candidate
     JOIN webhooks_delivery d USING (id)
     JOIN webhooks_endpoint p ON p.id = d.endpoint_id AND p.ordered
     JOIN webhooks_event e ON e.id = d.event_id
-    JOIN webhooks_event earlier ON earlier.object_id = e.object_id AND earlier.sequence < e.sequence
-    LEFT JOIN webhooks_delivery other
-        ON other.event_id = earlier.id AND other.endpoint_id = d.endpoint_id AND other.next_attempt_at IS NOT NULL
-    LEFT JOIN webhooks_outbox o ON o.event_id = earlier.id
-    WHERE other.id IS NOT NULL OR o.event_id IS NOT NULL
-    GROUP BY candidate.id
+    CROSS JOIN LATERAL (
+        SELECT greatest(other.next_attempt_at, other.lease_until, now()) AS until
+        FROM webhooks_event earlier
+        LEFT JOIN webhooks_delivery other
+            ON other.event_id = earlier.id AND other.endpoint_id = d.endpoint_id
+                AND other.next_attempt_at IS NOT NULL
+        LEFT JOIN webhooks_outbox o ON o.event_id = earlier.id
+        WHERE earlier.object_id = e.object_id AND earlier.sequence < e.sequence
+            AND (other.id IS NOT NULL OR o.event_id IS NOT NULL)
+        ORDER BY earlier.sequence DESC LIMIT 1
+    ) first
 ), parking AS (
     SELECT d.id, behind.until FROM behind JOIN webhooks_delivery d USING (id)
     FOR NO KEY UPDATE OF d SKIP LOCKED
