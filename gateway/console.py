@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -17,7 +18,7 @@ from core.console import midnight
 from ledger.queries import unconfirmed
 from payments.models import Charge, Operation
 from webhooks.models import Delivery
-from webhooks.queries import relay_lag
+from webhooks.queries import relay_lag, stream_backlog
 
 MAX_ROWS = 8
 # What approval is measured on: attempts that the processor has decided.
@@ -159,6 +160,8 @@ def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
     if may("webhooks.view_delivery"):
         context["failing"] = _failing(livemode)
         context["lag"] = relay_lag()
+        if settings.KAFKA_BOOTSTRAP_SERVERS:
+            context["unpublished"], context["oldest_unpublished"] = stream_backlog()
         context["deliveries"] = reverse("admin:webhooks_delivery_changelist")
     return context
 

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from controls.models import Alert
@@ -126,6 +128,9 @@ def test_a_broker_that_is_down_costs_nothing_but_time(
     count, oldest = stream_backlog()
     assert count == 3
     assert oldest is not None
+    client = Client()
+    client.force_login(User.objects.create_superuser(new_id("user")))
+    assert "3 events not on Kafka yet" in client.get("/admin/").content.decode()
     assert publish() == 0, "it is left alone for some seconds"
     EventStream.objects.update(retry_at=timezone.now())
     assert publish() == 3
