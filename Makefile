@@ -6,7 +6,7 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz storm check bench screenshots
+.PHONY: help run test test-kafka fuzz chaos storm check bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-kafka   the event stream through a real Kafka broker that is killed in between (needs Java and Maven)"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
+	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one)"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges per second, next to what the database alone can do"
 	@echo "make screenshots   docs/console.png, taken from a running console (needs a Chromium)"
@@ -46,6 +47,10 @@ fuzz: .venv/dev.stamp
 
 storm: .venv/dev.stamp
 	@$(BIN)/python -m tests.storm $(if $(EVENTS),--events $(EVENTS))
+
+chaos: .venv/dev.stamp
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) \
+		$(if $(TABLE),--table)
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench

@@ -5,30 +5,34 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 POINTS: set[str] = set()
+# What this thread is at, where somebody said so; else what the process is. Orders may be addressed to it.
+doing: ContextVar[str] = ContextVar("doing", default=os.environ.get("FAULTS_AS", ""))
 
 
 def fault_point(name: str) -> Callable[[], None]:
     """Declares a point once, at import; calling what it returns passes through the point.
 
     A file `FAULTS_DIR/<name>` holds the order: `kill`, `freeze`, `raise` or `delay SECONDS`. It is taken (and
-    removed) by the first process that comes by, so one order makes one fault.
+    removed) by the first process that comes by, so one order makes one fault. `<name>@<doing>` waits for one that is
+    at that.
     """
     POINTS.add(name)
     folder = os.environ.get("FAULTS_DIR", "")
     if not folder:
         return _pass
-    order = Path(folder) / name
-    taken = Path(folder) / f"{name}.taken.{os.getpid()}"
 
     def reach() -> None:
-        try:
-            order.rename(taken)
-        except FileNotFoundError:
-            return
-        _obey(taken.read_text().split())
+        for given in (f"{name}@{doing.get()}", name):
+            taken = Path(folder) / f"{given}.taken.{os.getpid()}"
+            try:
+                (Path(folder) / given).rename(taken)
+            except FileNotFoundError:
+                continue
+            _obey(taken.read_text().split())
 
     return reach
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.db import load_statement, release_connection, run_statement
+from core.faults import fault_point
 from core.redaction import redact
 from payments import routing
 from payments.attempts import Actor
@@ -23,6 +24,8 @@ NEXT_SECONDS = (30, 120, 600, 3600)
 MOST_TRIES = 24
 
 log = logging.getLogger("tollgate.payments")
+after_keeping = fault_point("notification.after_keeping")
+before_applied = fault_point("notification.before_applied")
 
 
 class UnknownProcessor(Exception):
@@ -45,6 +48,7 @@ def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: flo
             **({} if told.reference else {"applied_at": timezone.now(), "next_attempt_at": None}),
         },
     )
+    after_keeping()
     return new
 
 
@@ -65,6 +69,7 @@ def apply_notifications() -> int:
 def _apply(notification_id: int, processor: str, reference: str) -> None:
     ours = Operation.objects.filter(public_id=reference, processor=processor).exists()
     if ours and learn(reference, Actor(f"notification:{processor}")):
+        before_applied()
         Notification.objects.filter(pk=notification_id).update(
             applied_at=timezone.now(), next_attempt_at=None
         )

@@ -1,5 +1,6 @@
 """A refund by a person goes through the same service as the API's, once per form that was shown."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -56,6 +57,41 @@ def test_a_form_that_is_sent_many_times_at_once_makes_one_refund(desk: Desk, cha
     refund = Refund.objects.get(charge=charge)
     assert refund.state == "succeeded"
     assert refund.amount_minor == 1_000
+
+
+def at_once(desk: Desk, charge: Charge, forms: list[dict[str, str]]) -> list[str]:
+    """What each of several windows shows, all of which send their form at the same moment."""
+    gate = threading.Barrier(len(forms))
+
+    def send(form: dict[str, str]) -> str:
+        window = Desk(desk.url, desk.username, dict(desk.cookies))
+        gate.wait()
+        return window.post(path_of(charge), form)
+
+    with ThreadPoolExecutor(len(forms)) as pool:
+        return list(pool.map(send, forms))
+
+
+def test_a_double_click_makes_one_refund(desk: Desk, charge: Charge, world: World) -> None:
+    form = filled(desk, charge)
+    for page in at_once(desk, charge, [form, form]):
+        assert "Refunded 50.00 USD" in page or "This refund is being made right now" in page
+    refund = Refund.objects.get(charge=charge)
+    assert (refund.state, refund.amount_minor) == ("succeeded", 5_000)
+    reference = Operation.objects.get(charge=charge, kind="refund").public_id
+    assert Bank(world.bank_url).counts(reference)["refund"] == 1
+
+
+def test_two_forms_of_more_than_half_make_one_refund_and_the_other_is_told_why(
+    desk: Desk, charge: Charge
+) -> None:
+    forms = [filled(desk, charge, amount="30.00") for _ in range(2)]
+    assert forms[0]["key"] != forms[1]["key"]
+    refused, made = sorted(at_once(desk, charge, forms), key=lambda page: "Refunded 30.00 USD" in page)
+    assert "Refunded 30.00 USD" in made
+    assert "Refund amount (30.00 USD) is greater than unrefunded amount" in refused
+    assert "(20.00 USD)" in refused
+    assert Refund.objects.get(charge=charge).amount_minor == 3_000
 
 
 def test_the_bank_refunds_once_for_a_form_sent_twice(desk: Desk, charge: Charge, world: World) -> None:

@@ -185,7 +185,7 @@ def test_a_crash_between_sending_and_recording_only_sends_again(
     endpoint = shop.endpoint(receiver.url)
     event = shop.event()
     relay()
-    (tmp_path / "webhooks.deliver.before_record").write_text("kill")
+    (tmp_path / "deliver.before_record").write_text("kill")
     program = (
         "import django; django.setup(); from webhooks.services.deliver import deliver_due; deliver_due()"
     )

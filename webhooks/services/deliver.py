@@ -39,7 +39,8 @@ RESOLVER_THREADS = 100
 
 CLAIM = load_statement("claim.sql")
 RECORD = load_statement("record.sql")
-before_record = fault_point("webhooks.deliver.before_record")
+after_claim = fault_point("deliver.after_claim")
+before_record = fault_point("deliver.before_record")
 log = logging.getLogger("tollgate.webhooks")
 
 _windows = Windows()
@@ -73,6 +74,7 @@ def deliver_due(*, budget_seconds: float = BUDGET_SECONDS) -> int:
     shift = _Shift(budget_seconds)
     try:
         first = _claim()
+        after_claim()
         return asyncio.run(shift.work(first)) if first else 0
     finally:
         shift.let_others_claim()

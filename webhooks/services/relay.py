@@ -6,6 +6,7 @@ import time
 from django.conf import settings
 
 from core.db import load_statement, run_statement
+from core.faults import fault_point
 
 BATCH = 500
 # One task's share of a worker's thread. What is left then is taken up by the next poll, a second later.
@@ -13,6 +14,8 @@ BUDGET_SECONDS = 20.0
 
 STATEMENT = load_statement("relay.sql")
 CLOCK = load_statement("clock.sql")
+before_batch = fault_point("relay.before_batch")
+after_batch = fault_point("relay.after_batch")
 
 
 def relay(*, budget_seconds: float = BUDGET_SECONDS) -> int:
@@ -22,7 +25,9 @@ def relay(*, budget_seconds: float = BUDGET_SECONDS) -> int:
     values = {"batch": BATCH, "stream": bool(settings.KAFKA_BOOTSTRAP_SERVERS)}
     made: int = 0
     while True:
+        before_batch()
         (batch,) = run_statement(STATEMENT, values)
+        after_batch()
         made += int(batch.deliveries)
         if batch.events < BATCH or time.monotonic() > end:
             return made

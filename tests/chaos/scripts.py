@@ -1,0 +1,139 @@
+"""What merchants do in a history: small stories, each of which passes certain endpoints."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.chaos.shopper import Shopper, Told
+
+Story = Callable[[Shopper], None]
+STORIES: dict[str, tuple[Story, frozenset[str]]] = {}
+CARD = {"payment_method": "pm_card_visa", "return_url": "https://shop.example.com/paid"}
+
+
+def story(*passes: str) -> Callable[[Story], Story]:
+    def add(told: Story) -> Story:
+        STORIES[told.__name__] = (told, frozenset(passes))
+        return told
+
+    return add
+
+
+def amount(shopper: Shopper) -> int:
+    return shopper.dice.randrange(1_000, 50_000)
+
+
+def charge(shopper: Shopper, **more: Any) -> Told:
+    asked = {"amount": amount(shopper), "currency": "usd", "source": "tok_visa"} | more
+    return shopper.ask("/v1/charges", asked)
+
+
+@story("charges")
+def a_charge(shopper: Shopper) -> None:
+    charge(shopper)
+
+
+@story("charges")
+def a_charge_that_nobody_comes_back_for(shopper: Shopper) -> None:
+    asked = {"amount": amount(shopper), "currency": "usd", "source": "tok_visa"}
+    shopper.ask("/v1/charges", asked, returns=False)
+
+
+@story("charges")
+def a_decline(shopper: Shopper) -> None:
+    charge(shopper, source="tok_visa_chargeDeclined")
+
+
+@story("charges", "charges.id")
+def a_charge_with_words(shopper: Shopper) -> None:
+    made = charge(shopper)
+    if made.status == 200:
+        shopper.ask(f"/v1/charges/{made.body['id']}", {"description": "Order 7", "metadata[a]": "b"})
+
+
+@story("charges", "refunds", "refunds.id")
+def a_charge_refunded_in_two_parts(shopper: Shopper) -> None:
+    made = charge(shopper)
+    if made.status != 200:
+        return
+    part = made.body["amount"] // 3
+    first = shopper.ask("/v1/refunds", {"charge": made.body["id"], "amount": part})
+    if first.status == 200:
+        shopper.ask(f"/v1/refunds/{first.body['id']}", {"metadata[why]": "broken"})
+    shopper.ask("/v1/refunds", {"charge": made.body["id"]})
+
+
+@story("charges", "charges.id.capture")
+def a_hold_captured_in_part(shopper: Shopper) -> None:
+    made = charge(shopper, capture="false")
+    if made.status == 200:
+        path = f"/v1/charges/{made.body['id']}/capture"
+        shopper.ask(path, {"amount": made.body["amount"] // 2})
+
+
+@story("charges", "refunds")
+def a_hold_released(shopper: Shopper) -> None:
+    made = charge(shopper, capture="false")
+    if made.status == 200:
+        shopper.ask("/v1/refunds", {"charge": made.body["id"]})
+
+
+@story("payment_intents")
+def an_intent_paid_at_once(shopper: Shopper) -> None:
+    asked = {"amount": amount(shopper), "currency": "usd", "confirm": "true", **CARD}
+    shopper.ask("/v1/payment_intents", asked)
+
+
+@story("payment_intents", "payment_intents.id", "payment_intents.id.confirm", "refunds")
+def an_intent_step_by_step(shopper: Shopper) -> None:
+    made = shopper.ask("/v1/payment_intents", {"amount": amount(shopper), "currency": "usd"})
+    path = f"/v1/payment_intents/{made.body['id']}"
+    shopper.ask(path, {"description": "Order 8"})
+    paid = shopper.ask(f"{path}/confirm", CARD)
+    if paid.status == 200:
+        shopper.ask("/v1/refunds", {"payment_intent": made.body["id"], "amount": 500})
+
+
+@story("payment_intents", "payment_intents.id.capture")
+def an_intent_held_and_captured(shopper: Shopper) -> None:
+    made = held(shopper)
+    if made.status == 200:
+        path = f"/v1/payment_intents/{made.body['id']}/capture"
+        shopper.ask(path, {"amount_to_capture": made.body["amount"] // 2})
+
+
+@story("payment_intents", "payment_intents.id.cancel")
+def an_intent_held_and_canceled(shopper: Shopper) -> None:
+    made = held(shopper)
+    if made.status == 200:
+        shopper.ask(f"/v1/payment_intents/{made.body['id']}/cancel", {})
+
+
+@story("payment_intents", "payment_intents.id.cancel")
+def an_intent_given_up(shopper: Shopper) -> None:
+    made = shopper.ask("/v1/payment_intents", {"amount": amount(shopper), "currency": "usd"})
+    path = f"/v1/payment_intents/{made.body['id']}/cancel"
+    shopper.ask(path, {"cancellation_reason": "abandoned"})
+
+
+@story("webhook_endpoints", "webhook_endpoints.id")
+def an_endpoint(shopper: Shopper) -> None:
+    asked = {"url": "http://127.0.0.1:9/", "enabled_events[]": "payout.paid"}
+    made = shopper.ask("/v1/webhook_endpoints", asked)
+    shopper.ask(f"/v1/webhook_endpoints/{made.body['id']}", {"description": "of the chaos"})
+
+
+def held(shopper: Shopper) -> Told:
+    asked = {
+        "amount": amount(shopper),
+        "currency": "usd",
+        "confirm": "true",
+        "capture_method": "manual",
+        **CARD,
+    }
+    return shopper.ask("/v1/payment_intents", asked)
+
+
+def stories_past(endpoint: str) -> list[str]:
+    """Those that pass it; any for a process that serves none."""
+    past = [name for name, (_, passes) in STORIES.items() if endpoint in passes]
+    return past or ["a_charge", "an_intent_paid_at_once", "a_charge_refunded_in_two_parts"]

@@ -1,0 +1,100 @@
+"""Every route under /v1 that takes a POST, as the URLs say; and for those that are known here, how it is asked."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from core.ids import new_id
+from tests.support.client import Client
+
+Fields = dict[str, Any]
+PASSED_TO_THE_VAULT = ("/v1/tokens", "/v1/payment_methods")
+CARD = {"payment_method": "pm_card_visa", "return_url": "https://shop.example.com/paid"}
+
+
+def routes() -> list[str]:
+    return sorted(_routes(get_resolver().url_patterns, "/"))
+
+
+def _routes(patterns: list[Any], before: str) -> Iterator[str]:
+    for pattern in patterns:
+        path = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, path)
+        elif isinstance(pattern, URLPattern) and path.startswith("/v1/"):
+            view = getattr(pattern.callback, "view_class", None) or getattr(pattern.callback, "cls", None)
+            if hasattr(view, "post"):
+                yield path
+
+
+def somewhere(route: str) -> str:
+    """A path of the route at which there is nothing."""
+    return re.sub(r"<[^>]*>", lambda _: new_id("xx"), route)
+
+
+def charge(api: Client, **more: Any) -> str:
+    return str(api.charge(**more).json()["id"])
+
+
+def intent(api: Client, **more: Any) -> str:
+    fields = {"amount": 2_000, "currency": "usd"} | more
+    return str(api.post("/v1/payment_intents", fields).json()["id"])
+
+
+def held(api: Client) -> str:
+    return intent(api, confirm="true", capture_method="manual", **CARD)
+
+
+def refund(api: Client) -> str:
+    return str(api.post("/v1/refunds", {"charge": charge(api), "amount": 100}).json()["id"])
+
+
+def endpoint(api: Client) -> str:
+    return str(api.post("/v1/webhook_endpoints", ENDPOINT).json()["id"])
+
+
+ENDPOINT = {"url": "https://93.184.215.14/hooks", "enabled_events[0]": "charge.failed"}
+# Each makes what it needs, and says where to send what.
+KNOWN: dict[str, Callable[[Client], tuple[str, Fields]]] = {
+    "/v1/charges": lambda api: (
+        "/v1/charges",
+        {"amount": 1_000, "currency": "usd", "source": "tok_visa", "metadata[b]": "2", "metadata[a]": "1"},
+    ),
+    "/v1/charges/<str:public_id>": lambda api: (
+        f"/v1/charges/{charge(api)}",
+        {"description": "Order ä", "metadata[a]": "1"},
+    ),
+    "/v1/charges/<str:public_id>/capture": lambda api: (
+        f"/v1/charges/{charge(api, capture='false')}/capture",
+        {"amount": 600},
+    ),
+    "/v1/payment_intents": lambda api: (
+        "/v1/payment_intents",
+        {"amount": 1_000, "currency": "usd", "confirm": "true", **CARD},
+    ),
+    "/v1/payment_intents/<str:public_id>": lambda api: (
+        f"/v1/payment_intents/{intent(api)}",
+        {"description": "Order 7", "metadata[a]": "1"},
+    ),
+    "/v1/payment_intents/<str:public_id>/confirm": lambda api: (
+        f"/v1/payment_intents/{intent(api)}/confirm",
+        CARD,
+    ),
+    "/v1/payment_intents/<str:public_id>/capture": lambda api: (
+        f"/v1/payment_intents/{held(api)}/capture",
+        {"amount_to_capture": 600},
+    ),
+    "/v1/payment_intents/<str:public_id>/cancel": lambda api: (
+        f"/v1/payment_intents/{held(api)}/cancel",
+        {"cancellation_reason": "abandoned"},
+    ),
+    "/v1/refunds": lambda api: ("/v1/refunds", {"charge": charge(api), "amount": 600, "metadata[a]": "1"}),
+    "/v1/refunds/<str:public_id>": lambda api: (f"/v1/refunds/{refund(api)}", {"metadata[a]": "1"}),
+    "/v1/webhook_endpoints": lambda api: ("/v1/webhook_endpoints", ENDPOINT),
+    "/v1/webhook_endpoints/<str:public_id>": lambda api: (
+        f"/v1/webhook_endpoints/{endpoint(api)}",
+        {"description": "Orders"},
+    ),
+}
