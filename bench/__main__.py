@@ -10,12 +10,13 @@ from rich.console import Console
 
 from bench import reference, report, scenarios, stored
 from bench.load import Load
+from bench.replays import replays
 from bench.room import Room, open_room
 from gateway.child import CannotStart
 
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
-SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000")
+SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays")
 
 
 def main() -> int:
@@ -50,6 +51,8 @@ def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None
             results |= scenarios.in_turn(room, load, script, stages, seconds=seconds)
         if only in (None, "slow_bank_1000"):
             results["slow_bank_1000"] = scenarios.slow_bank(room, load, stages, seconds=seconds)
+        if only in (None, "replays"):
+            results["replays"] = replays(room, room.new_merchant("Repeats")[1], stages, seconds=seconds)
     finally:
         load.close()
     stages.stage("checking", 0)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 POINTS: set[str] = set()
 # What this thread is at, where somebody said so; else what the process is. Orders may be addressed to it.
-doing: ContextVar[str] = ContextVar("doing", default=os.environ.get("FAULTS_AS", ""))
+AS = os.environ.get("FAULTS_AS", "")
+doing: ContextVar[str] = ContextVar("doing", default=AS)
 
 
 def fault_point(name: str) -> Callable[[], None]:

@@ -73,8 +73,11 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack, result
                 _note(one, running.pop(one), company, console, results)
                 doubt = f", {len(results.failures)} broken" if results.failures else ""
                 progress.update(bar, advance=1, description=f"histories{doubt}")
-                if results.histories % SAY_EVERY == 0 and not console.is_terminal:
-                    console.print(f"{results.histories} histories{doubt}")
+                if results.histories % SAY_EVERY == 0:
+                    if not console.is_terminal:
+                        console.print(f"{results.histories} histories{doubt}")
+                    if options.table:
+                        write_table(results)
                 if results.histories % VERIFY_EVERY == 0:
                     results.failures += company.verify()
         results.failures += company.verify()

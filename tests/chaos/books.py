@@ -28,20 +28,14 @@ SELECT 'event ' || public_id || ' waits in the outbox' FROM webhooks_event e
 JOIN webhooks_outbox o ON o.event_id = e.id WHERE merchant_id = %(merchant)s
 """
 OPERATIONS = """
-SELECT o.public_id, o.kind, o.state, o.amount_minor, o.processor, o.idempotency_key, c.public_id AS charge,
-    p.public_id AS intent
-FROM payments_operation o JOIN payments_charge c ON c.id = o.charge_id
-JOIN payments_paymentintent p ON p.id = o.payment_intent_id
-WHERE o.merchant_id = %(merchant)s ORDER BY o.id
+SELECT public_id, kind, state, amount_minor, processor, idempotency_key FROM payments_operation
+WHERE merchant_id = %(merchant)s ORDER BY id
 """
-# What processors owe us or have given back, and all that is in doubt.
+# What processors owe us, less what was given back.
 LEDGER = """
-SELECT coalesce(sum(e.amount_minor) FILTER (WHERE a.address LIKE 'processor:%%:clearing'), 0) AS clearing,
-    coalesce(sum(abs_left), 0) AS in_doubt
-FROM (
-    SELECT e.account_id, sum(e.amount_minor) AS amount_minor, 0 AS abs_left FROM ledger_entry e
-    JOIN ledger_transaction t ON t.id = e.transaction_id WHERE t.merchant_id = %(merchant)s GROUP BY e.account_id
-) e JOIN ledger_account a ON a.id = e.account_id
+SELECT coalesce(sum(e.amount_minor), 0) AS clearing FROM ledger_entry e
+JOIN ledger_transaction t ON t.id = e.transaction_id JOIN ledger_account a ON a.id = e.account_id
+WHERE t.merchant_id = %(merchant)s AND a.address LIKE 'processor:%%:clearing'
 """
 IN_DOUBT = """
 SELECT a.address, sum(e.amount_minor) AS left_minor FROM ledger_entry e

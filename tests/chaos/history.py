@@ -124,7 +124,7 @@ def live_through(rig: Rig, merchant: Merchant, given: Plan) -> list[Cell]:
     finally:
         over.set()
         watcher.join()
-        met = [cell for cell in given.cells if rig.taken(cell) is not None]
+        met = [cell for cell in given.cells if rig.was_met(cell)]
         for cell in given.cells:
             rig.forget(cell)
     return met
@@ -132,23 +132,11 @@ def live_through(rig: Rig, merchant: Merchant, given: Plan) -> list[Cell]:
 
 def _wake_and_mend(rig: Rig, given: Plan, asleep_seconds: float, over: threading.Event) -> None:
     """Frozen processes wake up after a while; whole servers that ended are started again."""
-    frozen: dict[Cell, float] = {}
-    awake: set[Cell] = set()
-    while True:
-        ends = over.is_set()
+    while not over.wait(0.1):
         for cell in given.cells:
-            pid = rig.taken(cell) if cell.way == "freeze" and cell not in awake else None
-            if pid is None:
-                continue
-            since = frozen.setdefault(cell, time.monotonic())
-            if ends or time.monotonic() - since > asleep_seconds:
-                rig.wake(pid)
-                awake.add(cell)
+            rig.wake(cell, after_seconds=asleep_seconds)
         with suppress(RuntimeError):
             rig.mend()
-        if ends:
-            return
-        over.wait(0.1)
 
 
 def _strike(rig: Rig, disaster: str, after_seconds: float) -> None:

@@ -60,19 +60,23 @@ class Rig:
         unfinished.write_text(f"delay {seconds}" if cell.way == "delay" else cell.way)
         unfinished.rename(self.faults / cell.name)
 
-    def taken(self, cell: Cell) -> int | None:
-        """The id of the process that met it."""
-        for found in self.faults.glob(f"{cell.name}.taken.*"):
-            return int(found.name.rpartition(".")[2])
-        return None
+    def was_met(self, cell: Cell) -> bool:
+        return any(self.faults.glob(f"{cell.name}.taken.*"))
 
     def forget(self, cell: Cell) -> None:
-        for found in (self.faults / cell.name, *self.faults.glob(f"{cell.name}.taken.*")):
-            found.unlink(missing_ok=True)
+        """Takes the order back, and lets go of whoever it froze."""
+        (self.faults / cell.name).unlink(missing_ok=True)
+        for met in self.faults.glob(f"{cell.name}.taken.*"):
+            _wake(met)
+            met.unlink(missing_ok=True)
 
-    def wake(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    def wake(self, cell: Cell, *, after_seconds: float) -> None:
+        """Those that have been frozen there for so long."""
+        for met in self.faults.glob(f"{cell.name}.taken.*"):
+            with suppress(FileNotFoundError):
+                # Being taken changed the file's name, and so its inode.
+                if time.time() - met.stat().st_ctime > after_seconds:
+                    _wake(met)
 
     def mend(self) -> None:
         """Whatever has ended is started again. Servers bring their own workers back."""
@@ -106,6 +110,11 @@ class Rig:
 
     def books(self) -> psycopg.Connection:
         return self.servers.superuser(DATABASE)
+
+
+def _wake(met: Path) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(int(met.name.rpartition(".")[2]), signal.SIGCONT)
 
 
 def start_rig(stack: ExitStack, servers: Servers) -> Rig:

@@ -115,18 +115,30 @@ def test_a_process_of_another_machine_is_not_known_to_be_dead() -> None:
     assert not processes.is_dead("")
 
 
-def test_a_fault_point_obeys_once(tmp_path: Path) -> None:
-    code = (
-        "from core.faults import fault_point, FaultInjected\n"
-        "reach = fault_point('here')\n"
-        "try: reach(); print('no')\n"
-        "except FaultInjected: print('raised')\n"
-        "reach(); print('passed')\n"
-    )
-    (tmp_path / "here").write_text("raise")
-    root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"FAULTS_DIR": str(tmp_path)}
+def at_a_fault_point(folder: Path, code: str) -> list[str]:
+    """What a process prints that declares the point `here` and runs the code."""
+    declared = "from core.faults import doing, fault_point, FaultInjected\nreach = fault_point('here')\n"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", declared + code],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"FAULTS_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.split() == ["raised", "passed"]
+    return done.stdout.split()
+
+
+RAISED = "try: reach(); print('no')\nexcept FaultInjected: print('raised')\n"
+PASSED = "reach(); print('passed')\n"
+
+
+def test_a_fault_point_obeys_once(tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("raise")
+    assert at_a_fault_point(tmp_path, RAISED + PASSED) == ["raised", "passed"]
+
+
+def test_a_fault_may_wait_for_one_that_is_at_something(tmp_path: Path) -> None:
+    (tmp_path / "here@refunds").write_text("raise")
+    code = PASSED + "doing.set('refunds')\n" + RAISED
+    assert at_a_fault_point(tmp_path, code) == ["passed", "raised"]
