@@ -146,10 +146,9 @@ def _what_the_banks_did(rig: Rig, operations: list[dict[str, Any]]) -> int:
     net, successes = 0, Counter[tuple[str, str]]()
     for operation in operations:
         bank = controls[operation["processor"]]
-        counts = _asked(bank, operation["public_id"])
+        counts, said = _asked(bank, operation["public_id"])
         done = sum(counts[kind] for kind in ("authorize", "complete", "capture", "void", "refund"))
         assert done <= 1, f"{operation['public_id']} was done {done} times: {counts}"
-        said = bank.operation(operation["public_id"]) or {"status": "declined"}
         approved = done == 1 and said["status"] == "approved" and not counts["reversal"]
         assert approved == (operation["state"] == "succeeded"), (
             f"{operation['public_id']} ({operation['kind']}) is {operation['state']} here; there {said} {counts}"
@@ -164,11 +163,11 @@ def _what_the_banks_did(rig: Rig, operations: list[dict[str, Any]]) -> int:
     return net
 
 
-def _asked(bank: Bank, reference: str) -> dict[str, Any]:
-    """A bank may be starting again just now."""
+def _asked(bank: Bank, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How often it did what, and what it says of it. It may be starting again just now."""
     for _ in range(50):
         try:
-            return bank.counts(reference)
+            return bank.counts(reference), bank.operation(reference) or {"status": "declined"}
         except urllib3.exceptions.HTTPError:
             time.sleep(0.2)
     raise AssertionError("the bank does not come back")
