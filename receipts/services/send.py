@@ -18,6 +18,8 @@ from receipts.models import Receipt
 from webhooks.schedule import GIVE_UP_AFTER, next_attempt
 
 BATCH = 5
+# Events of a merchant that one statement looks at, many times more than one transaction has.
+MOST_EVENTS = 2_000
 BUDGET_SECONDS = 20.0
 # A batch in which every mail server call takes its whole time (EMAIL_TIMEOUT).
 LEASE_SECONDS = 300.0
@@ -31,7 +33,7 @@ log = logging.getLogger("tollgate.receipts")
 
 def make_receipts() -> int:
     """How many were made. Any number may run at once."""
-    return int(run_statement(MAKE, {})[0].receipts)
+    return int(run_statement(MAKE, {"most": MOST_EVENTS})[0].receipts)
 
 
 def send_receipts(*, budget_seconds: float = BUDGET_SECONDS) -> int:

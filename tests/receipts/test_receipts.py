@@ -119,6 +119,16 @@ def test_nobody_gets_what_nobody_wants(caller: Caller, shop: NewMerchant, mail: 
     assert wanted in mail.received[0].get_content()
 
 
+def test_much_to_catch_up_with_is_taken_in_parts(
+    caller: Caller, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_EVENTS", 3)
+    charges = {pay(caller) for _ in range(7)}
+    assert make_receipts() == 3
+    assert [make_receipts() for _ in range(3)] == [2, 2, 0]
+    assert set(Receipt.objects.filter(object_id__in=charges).values_list("object_id", flat=True)) == charges
+
+
 def test_an_address_that_is_refused_is_a_failed_receipt_with_the_reason(
     caller: Caller, mail: MailServer
 ) -> None:
