@@ -1,5 +1,6 @@
 """What came of the histories: counted by cell, shown, and written down as docs/chaos.md."""
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +22,18 @@ class Results:
     disasters: Counter[str] = field(default_factory=Counter)
     bank_faults: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    # Nothing was found wrong in these, nor right: they ended before their books could be read.
+    not_compared: list[str] = field(default_factory=list)
 
     def lived(self, plan: Plan, met: list[Cell]) -> None:
         self._count(plan)
         self.met.update(met)
 
-    def broken(self, plan: Plan, what: str) -> None:
+    def broken(self, plan: Plan, error: Exception) -> None:
         self._count(plan)
-        self.failures.append(f"{plan}\n  {what}")
+        what = "".join(traceback.format_exception_only(error)).strip()
+        into = self.failures if isinstance(error, AssertionError) else self.not_compared
+        into.append(f"{plan}\n  {what}")
 
     def _count(self, plan: Plan) -> None:
         self.histories += 1
@@ -44,9 +49,10 @@ class Results:
     def show(self, console: Console) -> None:
         console.print(
             f"{self.histories} histories, {sum(self.stories.values())} stories in them; {sum(self.met.values())} "
-            f"faults met at {len(set(self.met))} of {len(every_cell())} cells; {len(self.failures)} broken."
+            f"faults met at {len(set(self.met))} of {len(every_cell())} cells; {len(self.failures)} broken, "
+            f"{len(self.not_compared)} not compared."
         )
-        for failure in self.failures:
+        for failure in (*self.failures, *self.not_compared):
             console.print(failure, style="red", markup=False, highlight=False)
 
 
@@ -64,7 +70,7 @@ def _page(results: Results) -> list[str]:
         f"`make chaos TABLE=1` from its results; the last run began with seed {results.seed}.",
         "",
         f"- {results.histories} histories with {sum(results.stories.values())} stories of merchants in them, "
-        f"{len(results.failures)} of them broken (doubled, lost or stuck)",
+        f"{len(results.failures)} of them broken (doubled, lost or stuck), {len(results.not_compared)} not compared",
         f"- {sum(results.met.values())} faults were met, at {len(set(results.met))} of {len(every_cell())} cells",
         f"- whole servers killed besides: {_counted(results.disasters)}",
         f"- faults of banks besides: {_counted(results.bank_faults)}",
