@@ -1,5 +1,6 @@
-"""`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do, and
-whether a slow bank slows it down. Exit code 1 when the database does not hold what was answered."""
+"""`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do,
+whether a slow bank slows it down, and how many webhooks a worker sends. Exit code 1 when the database does not hold
+what was answered."""
 
 import argparse
 import resource
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import reference, report, scenarios, stored
+from bench import reference, report, scenarios, stored, webhooks
 from bench.load import Load
 from bench.replays import replays
 from bench.room import Room, open_room
@@ -16,7 +17,7 @@ from gateway.child import CannotStart
 
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
-SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays")
+SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks")
 
 
 def main() -> int:
@@ -53,6 +54,8 @@ def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None
             results["slow_bank_1000"] = scenarios.slow_bank(room, load, stages, seconds=seconds)
         if only in (None, "replays"):
             results["replays"] = replays(room, room.new_merchant("Repeats")[1], stages, seconds=seconds)
+        if only in (None, "webhooks"):
+            results |= webhooks.in_turn(room, stages, seconds=seconds)
     finally:
         load.close()
     stages.stage("checking", 0)
