@@ -1,8 +1,13 @@
 """The books in the console: to look at, never to change."""
 
+from datetime import UTC, datetime, time
+
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import SuspiciousOperation
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action
@@ -10,9 +15,16 @@ from unfold.decorators import action
 from core.console import ModeFilter, ReadOnlyAdmin, mode, moment, money
 from ledger import queries
 from ledger.models import LedgerAccount, LedgerEntry, LedgerTransaction
+from ledger.statements import statement
 
 # More than anyone reads on one page; the sums below them are of all accounts.
 MAX_ACCOUNTS_SHOWN = 1_000
+MAX_ID = 2**63 - 2
+
+
+class StatementForm(forms.Form):
+    day = forms.DateField(required=False)
+    before = forms.IntegerField(required=False, min_value=1, max_value=MAX_ID)
 
 
 class Columns:
@@ -64,6 +76,7 @@ class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
     fields = ["address", "currency", "mode", "merchant", "created", "balance"]
     readonly_fields = ["mode", "created", "balance"]
     actions_list = ["trial_balance"]
+    actions_detail = ["statement"]
 
     @admin.display(description="created")
     def created(self, account: LedgerAccount) -> SafeString | str:
@@ -73,6 +86,24 @@ class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
     def balance(self, account: LedgerAccount) -> str:
         total = queries.balance(account.address, account.currency, account.livemode)
         return money(total, account.currency)
+
+    @action(description="Statement", url_path="statement", permissions=["view"], icon="receipt")  # type: ignore[untyped-decorator]
+    def statement(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The account's entries, each with the balance after it; as of the end of a day, if one is asked for."""
+        account = get_object_or_404(LedgerAccount, pk=object_id)
+        asked = StatementForm(request.GET)
+        if not asked.is_valid():
+            raise SuspiciousOperation(str(asked.errors))
+        day, before = asked.cleaned_data["day"], asked.cleaned_data["before"]
+        at = datetime.combine(day, time.max, UTC) if day else None
+        return self.render(
+            request,
+            "ledger/statement.html",
+            row=account,
+            title=f"Statement of {account}",
+            day=day.isoformat() if day else "",
+            statement=statement(account, at=at, before=before),
+        )
 
     @action(description="Trial balance", url_path="trial-balance", permissions=["view"], icon="balance")  # type: ignore[untyped-decorator]
     def trial_balance(self, request: HttpRequest) -> HttpResponse:

@@ -54,6 +54,14 @@ class StatementLine:
     amount_minor: int
     balance_minor: int
 
+    @property
+    def debit_minor(self) -> int:
+        return max(self.amount_minor, 0)
+
+    @property
+    def credit_minor(self) -> int:
+        return max(-self.amount_minor, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

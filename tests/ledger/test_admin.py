@@ -72,6 +72,20 @@ def test_an_account_is_shown_with_its_balance(console: Client, booked: LedgerTra
     assert "-12,345.67 EUR" in page
 
 
+def test_an_account_has_a_statement_of_any_day(console: Client, booked: LedgerTransaction) -> None:
+    theirs = LedgerAccount.objects.get(address=f"merchant:{booked.merchant_id}:unconfirmed")
+    address = f"/admin/ledger/ledgeraccount/{theirs.pk}/"
+    assert f"{address}statement" in console.get(f"{address}change/").content.decode()
+    statement = f"{address}statement/"
+    page = console.get(statement).content.decode()
+    assert booked.reference in page
+    assert "-12,345.67 EUR" in page
+    assert booked.reference in console.get(statement, {"day": "9999-12-31"}).content.decode()
+    assert "Nothing was booked" in console.get(statement, {"day": "2020-01-01"}).content.decode()
+    assert console.get(statement, {"day": "yesterday"}).status_code == 400
+    assert console.get("/admin/ledger/ledgeraccount/0/statement/").status_code == 404
+
+
 def test_the_list_of_accounts_leads_to_the_trial_balance(console: Client, booked: LedgerTransaction) -> None:
     assert TRIAL_BALANCE in console.get("/admin/ledger/ledgeraccount/").content.decode()
     page = console.get(TRIAL_BALANCE).content.decode()
