@@ -51,6 +51,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Trial balance", "balance", "ledger_ledgeraccount_trial_balance"),
             ("Accounts", "account_tree", "ledger_ledgeraccount"),
             ("Transactions", "receipt_long", "ledger_ledgertransaction"),
+            ("Seals", "verified", "ledger_ledgerseal"),
             ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
         ],
         "Controls": [

@@ -1,6 +1,6 @@
 """The books in the console: to look at, never to change."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from django import forms
 from django.contrib import admin
@@ -14,7 +14,7 @@ from unfold.decorators import action
 
 from core.console import ModeFilter, ReadOnlyAdmin, mode, moment, money
 from ledger import queries
-from ledger.models import LedgerAccount, LedgerEntry, LedgerTransaction
+from ledger.models import LedgerAccount, LedgerEntry, LedgerSeal, LedgerTransaction
 from ledger.statements import statement
 
 # More than anyone reads on one page; the sums below them are of all accounts.
@@ -91,17 +91,13 @@ class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
     def statement(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The account's entries, each with the balance after it; as of the end of a day, if one is asked for."""
         account = get_object_or_404(LedgerAccount, pk=object_id)
-        asked = StatementForm(request.GET)
-        if not asked.is_valid():
-            raise SuspiciousOperation(str(asked.errors))
-        day, before = asked.cleaned_data["day"], asked.cleaned_data["before"]
-        at = datetime.combine(day, time.max, UTC) if day else None
+        day, at, before = _asked(request)
         return self.render(
             request,
             "ledger/statement.html",
             row=account,
             title=f"Statement of {account}",
-            day=day.isoformat() if day else "",
+            day=day,
             statement=statement(account, at=at, before=before),
         )
 
@@ -109,13 +105,15 @@ class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
     def trial_balance(self, request: HttpRequest) -> HttpResponse:
         """Every account of one mode with its debits and credits, and the sums that must be zero."""
         livemode = request.GET.get("mode") == "live"
-        currencies = queries.currency_totals(livemode)
+        day, at, _ = _asked(request)
+        currencies = queries.currency_totals(livemode, at=at)
         return self.render(
             request,
             "ledger/trial_balance.html",
             title="Trial balance",
             livemode=livemode,
-            accounts=queries.trial_balance(livemode, limit=MAX_ACCOUNTS_SHOWN),
+            day=day,
+            accounts=queries.trial_balance(livemode, limit=MAX_ACCOUNTS_SHOWN, at=at),
             currencies=currencies,
             shown=MAX_ACCOUNTS_SHOWN if sum(row.accounts for row in currencies) > MAX_ACCOUNTS_SHOWN else 0,
         )
@@ -153,3 +151,33 @@ class LedgerEntryAdmin(Columns, ReadOnlyAdmin):
     list_select_related = ["transaction", "account"]
     search_fields = ["account__address__exact"]
     search_help_text = "The whole address of an account"
+
+
+@admin.register(LedgerSeal)
+class LedgerSealAdmin(ReadOnlyAdmin):
+    list_display = ["number", "sealed", "transactions", "entries", "digest"]
+    sortable_by = ["number"]
+    fields = ["number", "sealed", "transactions", "entries", "digest"]
+    readonly_fields = ["sealed", "digest"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerSeal]:
+        seals: QuerySet[LedgerSeal] = super().get_queryset(request)
+        return seals.defer("leaves")
+
+    @admin.display(description="sealed")
+    def sealed(self, seal: LedgerSeal) -> SafeString | str:
+        return moment(seal.sealed_at)
+
+    @admin.display(description="hash")
+    def digest(self, seal: LedgerSeal) -> str:
+        return bytes(seal.hash).hex()
+
+
+def _asked(request: HttpRequest) -> tuple[str, datetime | None, int | None]:
+    """The day as it was asked for, its end, and the entry before which a page begins."""
+    form = StatementForm(request.GET)
+    if not form.is_valid():
+        raise SuspiciousOperation(str(form.errors))
+    day: date | None = form.cleaned_data["day"]
+    at = datetime.combine(day, time.max, UTC) if day else None
+    return day.isoformat() if day else "", at, form.cleaned_data["before"]

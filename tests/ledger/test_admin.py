@@ -7,7 +7,8 @@ from django.test import Client
 
 from core.ids import new_id
 from ledger import admin
-from ledger.models import LedgerAccount, LedgerTransaction
+from ledger.models import LedgerAccount, LedgerSeal, LedgerTransaction
+from ledger.seals import seal_all
 from tests.ledger.bookings import hold, post
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -94,6 +95,22 @@ def test_the_list_of_accounts_leads_to_the_trial_balance(console: Client, booked
     live = console.get(TRIAL_BALANCE, {"mode": "live"}).content.decode()
     assert f"merchant:{booked.merchant_id}:unconfirmed" not in live
     assert "Nothing has been booked in live mode yet" in live
+
+
+def test_the_trial_balance_is_there_for_any_day(console: Client, booked: LedgerTransaction) -> None:
+    address = f"merchant:{booked.merchant_id}:unconfirmed"
+    assert address in console.get(TRIAL_BALANCE, {"day": "9999-12-31"}).content.decode()
+    past = console.get(TRIAL_BALANCE, {"day": "2020-01-01"}).content.decode()
+    assert "Nothing has been booked in test mode until then" in past
+    assert console.get(TRIAL_BALANCE, {"day": "soon"}).status_code == 400
+
+
+def test_seals_are_listed(console: Client, booked: LedgerTransaction) -> None:
+    seal_all()
+    last = LedgerSeal.objects.latest("number")
+    page = console.get("/admin/ledger/ledgerseal/").content.decode()
+    assert bytes(last.hash).hex() in page
+    assert console.get(f"/admin/ledger/ledgerseal/{last.number}/change/").status_code == 200
 
 
 def test_a_long_trial_balance_says_that_it_is_cut_and_sums_all(
