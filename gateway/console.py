@@ -54,6 +54,10 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Seals", "verified", "ledger_ledgerseal"),
             ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
         ],
+        "Reconciliation": [
+            ("Workbench", "rule", "reconciliation_break"),
+            ("Reports", "description", "reconciliation_reportfile"),
+        ],
         "Controls": [
             ("Alerts", "notifications_active", "controls_alert"),
             ("Approvals", "approval", "controls_approval"),

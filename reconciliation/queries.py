@@ -1,7 +1,7 @@
 """Reading reconciliation: what is open, what each report said, and how complete the picture is."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -60,6 +60,12 @@ def completeness(first: date, last: date) -> list[Completeness]:
     with connection.cursor() as cursor:
         cursor.execute(COMPLETENESS, [midnight(first), midnight(last + timedelta(days=1))])
         return [Completeness(*row) for row in cursor.fetchall()]
+
+
+def recent_completeness() -> list[Completeness]:
+    """Of the last week, without today, whose reports are still to come."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return completeness(yesterday - timedelta(days=6), yesterday)
 
 
 def totals(files: list[int]) -> list[Total]:

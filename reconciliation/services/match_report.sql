@@ -30,11 +30,9 @@ WITH line AS (
 ), ours AS (
     SELECT b.id, b.public_id, b.amount_minor, b.currency, b.created_at
     FROM payments_balancetransaction b
-    LEFT JOIN payments_charge c ON b.type = 'charge' AND c.public_id = b.source
-    LEFT JOIN payments_refund r ON b.type IN ('refund', 'refund_failure') AND r.public_id = b.source
-    LEFT JOIN payments_charge rc ON rc.id = r.charge_id
+    JOIN payments_charge c ON c.id = b.charge_id
     WHERE b.created_at >= %(begins)s AND b.created_at < %(ends)s AND b.livemode = %(livemode)s
-      AND b.type IN ('charge', 'refund', 'refund_failure') AND coalesce(c.processor, rc.processor) = %(source)s
+      AND b.type IN ('charge', 'refund', 'refund_failure') AND c.processor = %(source)s
     UNION
     SELECT b.id, b.public_id, b.amount_minor, b.currency, b.created_at
     FROM told JOIN payments_balancetransaction b ON b.public_id = told.booking
