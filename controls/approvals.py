@@ -77,12 +77,12 @@ def ask_for_approval(wish: Wish, *, key: str, maker: Any, reason: str) -> Approv
 
 def approve(approval_pk: int, *, checker: AbstractBaseUser, note: str = "") -> Approval:
     """Decides and carries out. SamePerson or NotOpen where this person can't decide, or nobody can any more."""
-    _decide(approval_pk, State.APPROVED, checker, note)
+    decide(approval_pk, State.APPROVED, checker=checker, note=note)
     return carry_out(approval_pk)
 
 
 def refuse(approval_pk: int, *, checker: AbstractBaseUser, note: str) -> Approval:
-    return _decide(approval_pk, State.REFUSED, checker, note)
+    return decide(approval_pk, State.REFUSED, checker=checker, note=note)
 
 
 def carry_out(approval_pk: int) -> Approval:
@@ -120,7 +120,8 @@ def look_after_approvals() -> int:
 
 
 @transaction.atomic
-def _decide(approval_pk: int, state: str, checker: AbstractBaseUser, note: str) -> Approval:
+def decide(approval_pk: int, state: str, *, checker: AbstractBaseUser, note: str) -> Approval:
+    """The decision alone; `carry_out` follows what is approved. SamePerson or NotOpen."""
     approval = Approval.objects.select_for_update(no_key=True, of=["self"]).get(pk=approval_pk)
     if approval.state != State.OPEN:
         raise NotOpen(approval.public_id, approval.state)

@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class ControlsConfig(AppConfig):
     name = "controls"
+
+    def ready(self) -> None:
+        # It has to do with models, which are there only now.
+        from controls.audit import keep
+        from core.audit import keep_with
+
+        keep_with(keep)

@@ -150,3 +150,45 @@ class Threshold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}, {self.currency.upper()}"
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody at the console did, saw or changed, with the names of that moment. Append-only."""
+
+    class Kind(models.TextChoices):
+        ADDED = "added"
+        CHANGED = "changed"
+        REMOVED = "removed"
+        SAW = "saw"
+        SIGNED_IN = "signed_in"
+        REFUSED = "refused"
+
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    username = models.CharField(max_length=150)
+    # No constraint: its check would lock the person's row for every page that is written down.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+    )
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=40)
+    model = models.CharField(max_length=100, blank=True)
+    object_id = models.CharField(max_length=100, blank=True)
+    object_name = models.CharField(max_length=200, blank=True)
+    summary = models.TextField()
+
+    class Meta:
+        db_table = "controls_audit"
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index("username", models.F("id").desc(), name="audit_by_person"),
+            models.Index("object_name", models.F("id").desc(), name="audit_by_object"),
+            models.Index("at", name="audit_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username}: {self.summary}"

@@ -1,11 +1,13 @@
 """What every page of the console shares: lists that can not be edited and are never counted, and one way to
 show money, moments, modes and states. No page of its own."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
@@ -17,9 +19,11 @@ from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
+from core.audit import note
 from core.showing import age, badge, link, mode, moment, money, page_url, words
 
 __all__ = [
+    "Audited",
     "DayFilter",
     "ModeFilter",
     "ReadOnlyAdmin",
@@ -35,7 +39,35 @@ __all__ = [
 ]
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class Audited:
+    """Writes down what Django's pages and our own log, where the change is: in one transaction with it if there is
+    one. Comes before the admin class that it adds to."""
+
+    def audit_words(self, row: Any) -> str:
+        """What the row says now, where the names of the changed fields are not enough."""
+        return ""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._note(request, "added", obj, message)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._note(request, "changed", obj, message)
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            self._note(request, "removed", row, f"Removed {row}.")
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+    def _note(self, request: HttpRequest, kind: str, row: Model, message: Any) -> None:
+        # Django's own message is a list of what its form changed.
+        said = message if isinstance(message, str) else LogEntry(change_message=json.dumps(message))
+        text = said if isinstance(said, str) else said.get_change_message()
+        note(request, kind, " ".join(filter(None, [text, self.audit_words(row)])), row)
+
+
+class ReadOnlyAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """A table that services alone write. With `page_template`, its rows have a page made by `page`."""
 
     paginator = InfinitePaginator

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from core.console import Audited
 from core.showing import link, page_url
 from gateway.second_factor import forget
 
@@ -28,7 +30,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class PersonAdmin(Audited, UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """People who leave are made inactive, not deleted: what they did must keep its name. Who may make people gives
     roles to others, never to themselves, and no rights that are in no role."""
 
@@ -43,6 +45,11 @@ class PersonAdmin(UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold 
         if not user_has_device(person):
             return "None yet"
         return link(reverse("admin:auth_user_second_factor", args=[person.pk]), "Take it away")
+
+    def audit_words(self, row: User) -> str:
+        roles = ", ".join(row.groups.order_by("name").values_list("name", flat=True)) or "no role"
+        standing = "superuser" if row.is_superuser else "staff" if row.is_staff else "no staff"
+        return f"Now {standing}, {'active' if row.is_active else 'inactive'}, with {roles}."
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
@@ -62,8 +69,9 @@ class PersonAdmin(UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold 
         if person == request.user or not self.has_change_permission(request, person):
             raise PermissionDenied
         if request.method == "POST":
-            forget(person)
-            self.log_change(request, person, "The second factor was taken away.")
+            with transaction.atomic():
+                forget(person)
+                self.log_change(request, person, "The second factor was taken away.")
             messages.success(request, f"{person} sets up a new second factor when they next sign in.")
             return redirect(page_url(person))
         context = {
@@ -85,5 +93,7 @@ class PersonAdmin(UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold 
 
 
 @admin.register(Group)
-class PeopleAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+class PeopleAdmin(Audited, GroupAdmin, ModelAdmin):  # type: ignore[misc]
+    def audit_words(self, row: Group) -> str:
+        rights = ", ".join(row.permissions.order_by("codename").values_list("codename", flat=True))
+        return f"Now with {rights or 'no rights'}."

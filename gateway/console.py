@@ -62,6 +62,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Alerts", "notifications_active", "controls_alert"),
             ("Approvals", "approval", "controls_approval"),
             ("Thresholds", "rule", "controls_threshold"),
+            ("Audit", "history", "controls_auditentry"),
         ],
         "Webhooks": [
             ("Events", "bolt", "webhooks_event"),

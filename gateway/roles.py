@@ -9,7 +9,7 @@ from django.db.models import Q
 # Whoever works in the console may look at all of these.
 BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation")
 # Looked at by those who answer for the others' doings.
-CONFIDENTIAL: frozenset[str] = frozenset()
+CONFIDENTIAL = ("controls.view_auditentry",)
 
 SUPPORT = {"payments.add_refund", "webhooks.change_delivery"}
 FINANCE = {"payments.add_refund", "controls.change_alert"}

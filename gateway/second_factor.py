@@ -18,6 +18,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from core.audit import note
 from core.identity import client_address, is_fresh, prove_first, proved
 from gateway.guesses import TOO_MANY, admit, was_right
 
@@ -122,10 +123,12 @@ def _is_right(request: Any, form: Any, new: TOTPDevice | None = None) -> bool:
     else:
         right = _accept(request, code, new)
     if not right:
+        note(request, "refused", "A code or a password was wrong.")
         form.add_error("code", "This is not right, or it was used before. Each code works once.")
         return False
     was_right(attempt)
     proved(request)
+    note(request, "signed_in", "Set up a second factor." if new else "Gave a right code or password.")
     return True
 
 
@@ -150,6 +153,7 @@ def _show_codes(request: Any) -> HttpResponse:
         device = StaticDevice.objects.create(user=request.user, name="recovery codes")
         codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
         StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
+        note(request, "changed", "Made new recovery codes.")
     return _page(request, "console/recovery_codes.html", title="Recovery codes", codes=codes)
 
 

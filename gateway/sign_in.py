@@ -14,6 +14,7 @@ from django.urls import reverse
 from django_otp import user_has_device
 from unfold.forms import AuthenticationForm
 
+from core.audit import note
 from core.identity import client_address, proved
 from gateway.guesses import TOO_MANY, admit, was_right
 
@@ -32,7 +33,11 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]  # unfold has no typ
         attempt = admit(self.cleaned_data.get("username", ""), client_address(self.request))
         if attempt is None:
             raise ValidationError(TOO_MANY)
-        cleaned = super().clean()
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            note(self.request, "refused", "A sign-in was refused.", username=attempt.username)
+            raise
         if self.get_user() is not None:
             was_right(attempt)
         return cleaned
@@ -83,7 +88,8 @@ def _is_over(request: Any) -> bool:
     return False
 
 
-def remember_sign_in(sender: object, request: Any, user: object, **_: object) -> None:
+def remember_sign_in(sender: object, request: Any, user: Any, **_: object) -> None:
     """A password that was just given is proof, where nothing else is asked for."""
+    note(request, "signed_in", "Gave the right password.", username=user.get_username())
     if not needs_second_factor(user):
         proved(request)

@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -131,8 +132,9 @@ class MerchantAdmin(ReadOnlyAdmin):
         if not first_time(request):
             messages.info(request, "That form was used already. Keys are shown once, when they are made.")
             return redirect("admin:merchants_merchant_changelist")
-        made = create_merchant(form.cleaned_data["name"])
-        self.log_addition(request, made.merchant, "Created with four keys.")
+        with transaction.atomic():
+            made = create_merchant(form.cleaned_data["name"])
+            self.log_addition(request, made.merchant, "Created with four keys.")
         return self._keys(request, made.merchant, list(made.keys.values()), "Merchant created")
 
     def orders(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -142,8 +144,10 @@ class MerchantAdmin(ReadOnlyAdmin):
         form = OrdersForm(request.POST or None, initial={"key": merchant.order_metadata_key})
         if not (request.method == "POST" and form.is_valid()):
             return self._form(request, form, row=merchant, title=f"Orders of {merchant}", button="Save")
-        name_orders_by(merchant, form.cleaned_data["key"])
-        self.log_change(request, merchant, f"Orders are named by metadata '{merchant.order_metadata_key}'.")
+        with transaction.atomic():
+            name_orders_by(merchant, form.cleaned_data["key"])
+            said = f"Orders are named by metadata '{merchant.order_metadata_key}'."
+            self.log_change(request, merchant, said)
         return self.back_to(merchant)
 
     def issue(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -158,8 +162,9 @@ class MerchantAdmin(ReadOnlyAdmin):
         if not first_time(request):
             return self._used(request, merchant)
         kind, livemode = next((k, m) for prefix, k, m in KINDS if prefix == form.cleaned_data["kind"])
-        key, text = issue_key(merchant, kind=kind, livemode=livemode)
-        self.log_change(request, merchant, f"Issued key {key}.")
+        with transaction.atomic():
+            key, text = issue_key(merchant, kind=kind, livemode=livemode)
+            self.log_change(request, merchant, f"Issued key {key}.")
         return self._keys(request, merchant, [text], "New key")
 
     def roll(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
@@ -181,10 +186,10 @@ class MerchantAdmin(ReadOnlyAdmin):
         if not first_time(request):
             return self._used(request, key.merchant)
         hours = int(form.cleaned_data["overlap"])
-        successor, text = roll_key(key, overlap=timedelta(hours=hours))
-        self.log_change(
-            request, key.merchant, f"Replaced {key} by {successor}; the old one ends in {hours} h."
-        )
+        with transaction.atomic():
+            successor, text = roll_key(key, overlap=timedelta(hours=hours))
+            said = f"Replaced {key} by {successor}; the old one ends in {hours} h."
+            self.log_change(request, key.merchant, said)
         return self._keys(request, key.merchant, [text], "New key")
 
     def revoke(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
@@ -200,8 +205,9 @@ class MerchantAdmin(ReadOnlyAdmin):
                 note=f"Whatever calls us with {key} is refused within seconds. This can not be undone.",
                 danger=True,
             )
-        revoke_key(key)
-        self.log_change(request, key.merchant, f"Revoked key {key}.")
+        with transaction.atomic():
+            revoke_key(key)
+            self.log_change(request, key.merchant, f"Revoked key {key}.")
         messages.success(request, f"{key} is revoked.")
         return self.back_to(key.merchant)
 

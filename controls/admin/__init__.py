@@ -1,5 +1,5 @@
-"""Alerts, approvals and thresholds in the console. Django finds the pages by importing this package."""
+"""Alerts, approvals, audit and thresholds in the console. Django finds the pages by importing this package."""
 
-from controls.admin import alerts, approvals, thresholds
+from controls.admin import alerts, approvals, audit, thresholds
 
-__all__ = ["alerts", "approvals", "thresholds"]
+__all__ = ["alerts", "approvals", "audit", "thresholds"]

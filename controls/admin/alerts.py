@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -89,13 +90,16 @@ class AlertAdmin(ReadOnlyAdmin):
                 button="Resolve",
                 back=page_url(alert),
             )
-        done = resolve_alert(
-            kind=alert.kind,
-            subject=alert.subject,
-            actor=request.user.get_username(),
-            reason=form.cleaned_data["reason"],
-            alert_id=alert.pk,
-        )
+        with transaction.atomic():
+            done = resolve_alert(
+                kind=alert.kind,
+                subject=alert.subject,
+                actor=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                alert_id=alert.pk,
+            )
+            if done:
+                self.log_change(request, alert, f"Resolved: {form.cleaned_data['reason']}")
         if done:
             messages.success(request, f"{words(alert.kind)}: {alert.subject} is resolved.")
         else:

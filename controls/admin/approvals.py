@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from controls.actions import action_named
-from controls.approvals import approve, refuse
+from controls.approvals import carry_out, decide
 from controls.errors import ApprovalRefused
 from controls.models import Approval
 from core.console import DayFilter, ModeFilter, ReadOnlyAdmin
@@ -115,10 +116,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
 
     def approve(self, request: Any, pk: int) -> HttpResponse:
         """Carries it out at once."""
-        return self._decide(request, pk, ApproveForm, approve, "Approve")
+        return self._decide(request, pk, ApproveForm, State.APPROVED, "Approve")
 
     def refuse(self, request: Any, pk: int) -> HttpResponse:
-        return self._decide(request, pk, RefuseForm, refuse, "Refuse")
+        return self._decide(request, pk, RefuseForm, State.REFUSED, "Refuse")
 
     def _may(self, request: Any) -> bool:
         return bool(request.user.has_perm("controls.change_approval")) and self.has_view_permission(request)
@@ -128,7 +129,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         request: Any,
         pk: int,
         form_class: type[forms.Form],
-        decide: Callable[..., Approval],
+        way: Approval.State,
         button: str,
     ) -> HttpResponse:
         if not self._may(request):
@@ -139,12 +140,13 @@ class ApprovalAdmin(ReadOnlyAdmin):
         form = form_class(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                decided = decide(pk, checker=request.user, note=form.cleaned_data["note"])
+                with transaction.atomic():
+                    decided = decide(pk, way, checker=request.user, note=form.cleaned_data["note"])
+                    self.log_change(request, decided, f"{words(way)}: {approval.summary}")
             except ApprovalRefused as refusal:
                 messages.warning(request, refusal.message)
             else:
-                self.log_change(request, approval, f"{words(decided.state)}: {decided.summary}")
-                _tell(request, decided)
+                _tell(request, carry_out(pk))
             return self.back_to(approval)
         return self.render(
             request,
@@ -154,7 +156,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
             note=f"{approval.maker.get_username()} asks for it: {approval.reason}",
             form=form,
             button=button,
-            danger=decide is refuse,
+            danger=way == State.REFUSED,
             back=page_url(approval),
         )
 

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from controls.actions import actions
 from controls.models import Threshold
+from core.console import Audited
 from core.money import CURRENCIES, decimals
 from core.showing import money, words
 
@@ -58,11 +59,14 @@ class ThresholdForm(forms.ModelForm[Threshold]):
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ThresholdAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     form = ThresholdForm
     list_display = ["what", "currency_code", "amount"]
     ordering = ["action", "currency"]
     actions = None
+
+    def audit_words(self, row: Threshold) -> str:
+        return f"{words(row.action)}: one person up to {money(row.amount_minor, row.currency)}."
 
     @admin.display(description="action")
     def what(self, threshold: Threshold) -> str:

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -94,8 +95,11 @@ class ProcessorHealthAdmin(ReadOnlyAdmin):
         form = CloseForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             person = request.user.get_username()
-            if close_breaker(name, by=person, reason=form.cleaned_data["reason"]):
-                self.log_change(request, row, f"Closed by hand: {form.cleaned_data['reason']}")
+            with transaction.atomic():
+                closed = close_breaker(name, by=person, reason=form.cleaned_data["reason"])
+                if closed:
+                    self.log_change(request, row, f"Closed by hand: {form.cleaned_data['reason']}")
+            if closed:
                 messages.success(request, f"{name} gets payments again within a second.")
             else:
                 messages.info(request, f"{name} gets payments already.")

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
@@ -15,6 +16,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
 from controls.approvals import Wish, ask_for_approval, needs_second_person
 from controls.errors import ApprovalRefused
 from controls.models import Approval
+from core.audit import note
 from core.console import ReadOnlyAdmin
 from core.errors import TollgateError
 from core.ids import random_text
@@ -134,6 +136,8 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
         fingerprint=fingerprint("/console/refunds", said),
         request_id=request.request_id,
     )
+    # Before it is begun, since nothing may be open while the bank is asked. What came of it is in the timeline.
+    note(request, "changed", f"Asks for a refund of {money(form.amount_minor, charge.currency)}.", charge)
     try:
         answer = create_refund(caller=caller, asked=asked, key=key)
     except KeyInUse:
@@ -175,7 +179,9 @@ def _ask(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundForm)
     )
     why = "; ".join(filter(None, [dict(REASONS)[reason], form.cleaned_data["note"]]))
     try:
-        approval = ask_for_approval(wish, key=form.cleaned_data["key"], maker=request.user, reason=why)
+        with transaction.atomic():
+            approval = ask_for_approval(wish, key=form.cleaned_data["key"], maker=request.user, reason=why)
+            note(request, "changed", f"Asks somebody to approve a refund of {amount}: {approval}.", charge)
     except ApprovalRefused as error:
         form.add_error(None, error.message)
         return None

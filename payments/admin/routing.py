@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -127,8 +128,9 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
                 danger=True,
                 back=reverse("admin:payments_routingrule_change", args=[rule.pk]),
             )
-        self.log_change(request, rule, f"Removed. It was rule {rule.position}: {in_words(rule)}")
-        remove_rule(rule)
+        with transaction.atomic():
+            self.log_change(request, rule, f"Removed. It was rule {rule.position}: {in_words(rule)}")
+            remove_rule(rule)
         messages.success(request, f"{rule.name} is removed.")
         return self._to_list(rule)
 
@@ -151,9 +153,10 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
 
     def _save(self, request: Any, rule: RoutingRule, form: RuleForm, verb: str) -> HttpResponse:
         form.fill(rule)
-        place_rule(rule, position=form.cleaned_data["position"])
         state = "" if rule.enabled else " Not in use."
-        self.log_change(request, rule, f"{verb}. Rule {rule.position}: {in_words(rule)}{state}")
+        with transaction.atomic():
+            place_rule(rule, position=form.cleaned_data["position"])
+            self.log_change(request, rule, f"{verb}. Rule {rule.position}: {in_words(rule)}{state}")
         messages.success(request, f"{rule.name} is saved as rule {rule.position}. It holds within seconds.")
         return self._to_list(rule)
 

@@ -32,6 +32,7 @@ TABLES: dict[str, frozenset[str]] = {
     "payments_operation": EVERYONE,
     "payments_balancetransaction": EVERYONE,
     "payments_routingrule": EVERYONE,
+    "controls_auditentry": ADMIN,
     "auth_user": ADMIN,
     "auth_group": ADMIN,
 }

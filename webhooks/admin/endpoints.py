@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -177,10 +178,10 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
             messages.info(request, "That form was used already. A secret is shown once, when it is made.")
             return self.back_to(endpoint)
         seconds = int(form.cleaned_data["overlap"])
-        rolled = roll_secret(**_names(endpoint), overlap_seconds=seconds)
-        self.log_change(
-            request, endpoint, f"Replaced the secret; the old one signs for {seconds // HOUR} h more."
-        )
+        with transaction.atomic():
+            rolled = roll_secret(**_names(endpoint), overlap_seconds=seconds)
+            said = f"Replaced the secret; the old one signs for {seconds // HOUR} h more."
+            self.log_change(request, endpoint, said)
         response = self.render(
             request, "webhooks/secret.html", row=rolled, title="New secret", secret=rolled.secret
         )
@@ -203,8 +204,9 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                 )
             return self._form(request, forms.Form(), endpoint, title, button=title, note=note, danger=enabled)
         if first_time(request):
-            update_endpoint(**_names(endpoint), disabled=enabled)
-            self.log_change(request, endpoint, "Disabled." if enabled else "Enabled.")
+            with transaction.atomic():
+                update_endpoint(**_names(endpoint), disabled=enabled)
+                self.log_change(request, endpoint, "Disabled." if enabled else "Enabled.")
         return self.back_to(endpoint)
 
     def _endpoint(self, request: HttpRequest, pk: int) -> WebhookEndpoint:
