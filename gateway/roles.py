@@ -7,11 +7,11 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 # Whoever works in the console may look at all of these.
-BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation")
+BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation", "receipts")
 # Looked at by those who answer for the others' doings.
 CONFIDENTIAL = ("controls.view_auditentry",)
 
-SUPPORT = {"payments.add_refund", "webhooks.change_delivery"}
+SUPPORT = {"payments.add_refund", "webhooks.change_delivery", "receipts.change_receipt"}
 FINANCE = {"payments.add_refund", "controls.change_alert"}
 APPROVER = {"controls.change_alert", "controls.change_approval"}
 RISK = {
@@ -24,6 +24,7 @@ OPS = {
     *RISK,
     "payments.change_processorhealth",
     "webhooks.change_delivery",
+    "receipts.change_receipt",
     "webhooks.change_webhookendpoint",
 }
 ADMIN = {
@@ -34,6 +35,8 @@ ADMIN = {
     "controls.add_threshold",
     "controls.change_threshold",
     "controls.delete_threshold",
+    "receipts.add_receiptsetting",
+    "receipts.change_receiptsetting",
     "merchants.add_merchant",
     "merchants.change_merchant",
     "merchants.add_apikey",

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from core.console import DayFilter, ModeFilter, ReadOnlyAdmin, money
+from core.console import Audited, DayFilter, ModeFilter, ReadOnlyAdmin, money
 from receipts.models import Receipt, ReceiptSetting
 from receipts.services.settings import send_again, want_receipts
 
@@ -61,7 +61,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReceiptSetting)
-class ReceiptSettingAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ReceiptSettingAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """One form; what it says goes through the service. Receipts are turned off, never forgotten."""
 
     list_display = ["merchant", "enabled", "language", "test_mode"]

@@ -32,6 +32,9 @@ TABLES: dict[str, frozenset[str]] = {
     "payments_operation": EVERYONE,
     "payments_balancetransaction": EVERYONE,
     "payments_routingrule": EVERYONE,
+    "payments_payout": EVERYONE,
+    "receipts_receipt": EVERYONE,
+    "receipts_receiptsetting": EVERYONE,
     "controls_auditentry": ADMIN,
     "auth_user": ADMIN,
     "auth_group": ADMIN,
@@ -58,6 +61,7 @@ PAGES: dict[str, frozenset[str]] = {
     "payments_routingrule_add": ROUTERS,
     "payments_routingrule_remove": ROUTERS,
     **dict.fromkeys((f"webhooks_endpoint_{way}" for way in ("test", "replay", "roll", "switch")), OPERATORS),
+    "receipts_receiptsetting_add": ADMIN,
     "auth_user_add": ADMIN,
     "auth_user_password_change": ADMIN,
     "auth_user_second_factor": ADMIN,
@@ -68,6 +72,7 @@ PAGES: dict[str, frozenset[str]] = {
 NOT_TRIED = frozenset({"login", "logout", "autocomplete", "view_on_site"})
 ACTIONS: dict[tuple[str, str], frozenset[str]] = {
     ("webhooks_delivery", "resend"): RESENDERS,
+    ("receipts_receipt", "send_again"): RESENDERS,
     ("auth_group", "delete_selected"): NOBODY,
 }
 
