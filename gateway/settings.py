@@ -150,6 +150,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "pay out on schedule": {
+        "task": "payments.schedule_payouts",
+        "schedule": 60.0,
+        "options": {"expires": 120},
+    },
     "ask what became of payouts": {
         "task": "payments.look_after_payouts",
         "schedule": 5.0,

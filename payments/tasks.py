@@ -6,6 +6,7 @@ from payments.services.available import make_available
 from payments.services.look_after import look_after_charges
 from payments.services.look_after_payouts import look_after_payouts
 from payments.services.notifications import apply_notifications
+from payments.services.payout_schedule import schedule_payouts
 from payments.services.publishable_keys import push_publishable_keys
 from payments.services.resume import sweep_operations
 
@@ -38,3 +39,8 @@ def make_available_task() -> int:
 @shared_task(name="payments.look_after_payouts")
 def look_after_payouts_task() -> int:
     return look_after_payouts()
+
+
+@shared_task(name="payments.schedule_payouts")
+def schedule_payouts_task() -> int:
+    return schedule_payouts()
