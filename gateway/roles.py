@@ -12,8 +12,13 @@ BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconcil
 CONFIDENTIAL = ("controls.view_auditentry",)
 
 SUPPORT = {"payments.add_refund", "webhooks.change_delivery", "receipts.change_receipt"}
-FINANCE = {"payments.add_refund", "controls.change_alert"}
-APPROVER = {"controls.change_alert", "controls.change_approval"}
+FINANCE = {
+    "payments.add_refund",
+    "controls.change_alert",
+    "reconciliation.work_break",
+    "reconciliation.add_reportfile",
+}
+APPROVER = {"controls.change_alert", "controls.change_approval", "reconciliation.approve_break"}
 RISK = {
     "controls.change_alert",
     "payments.add_routingrule",
