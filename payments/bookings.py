@@ -179,3 +179,26 @@ def _signed(currency: str, amounts: dict[str, int]) -> list[Line]:
         for address, amount in amounts.items()
         if amount
     ]
+
+
+# Disputes.
+
+
+def dispute_opened(dispute: Money, *, fee_minor: int) -> list[Line]:
+    """The cardholder's bank took the money back, so the processor owes us that much less; the merchant bears it,
+    and our fee, even below zero."""
+    lines = [
+        debit(chart.merchant_available(dispute.merchant), dispute.currency, dispute.amount_minor + fee_minor),
+        credit(chart.processor_clearing(dispute.processor), dispute.currency, dispute.amount_minor),
+    ]
+    if fee_minor:
+        lines.append(credit(chart.FEES_DISPUTES, dispute.currency, fee_minor))
+    return lines
+
+
+def dispute_won(dispute: Money) -> list[Line]:
+    """The bank gave it back: the processor owes it to us again, and we to the merchant. The fee stays paid."""
+    return [
+        debit(chart.processor_clearing(dispute.processor), dispute.currency, dispute.amount_minor),
+        credit(chart.merchant_available(dispute.merchant), dispute.currency, dispute.amount_minor),
+    ]

@@ -52,3 +52,6 @@ def suspense(source: str) -> str:
 FEES_PROCESSOR = "fees:processor"
 BANK_MAIN = "bank:main"
 RECONCILIATION_ADJUSTMENTS = "adjustments:reconciliation"
+
+# What merchants pay for disputes, won ones too.
+FEES_DISPUTES = "fees:disputes"

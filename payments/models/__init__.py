@@ -3,6 +3,7 @@ database; each move leaves a timeline row in the same transaction."""
 
 from payments.models.balance import BalanceTransaction
 from payments.models.charge import Charge
+from payments.models.dispute import Dispute
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
 from payments.models.owned import Owned
@@ -16,6 +17,7 @@ __all__ = [
     "BalanceTransaction",
     "BankAccount",
     "Charge",
+    "Dispute",
     "Operation",
     "Owned",
     "PaymentIntent",

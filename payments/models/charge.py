@@ -53,6 +53,8 @@ class Charge(Owned):
     )
     authorization_code = text(40)
     network_transaction_id = text(100)
+    # Whether a cardholder ever disputed it; the database sets it with the first dispute.
+    disputed = models.BooleanField(default=False, db_default=False, editable=False)
     source = models.CharField(max_length=60)
     payment_method = models.CharField(max_length=60)
     card_brand = text(20)

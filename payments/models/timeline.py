@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from payments.fields import text
 from payments.models.charge import Charge
+from payments.models.dispute import Dispute
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
 from payments.models.payout import Payout
@@ -41,6 +42,7 @@ class TimelineEntry(models.Model):
         Charge, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
     )
     refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, db_index=False)
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, null=True, db_index=False)
     operation = models.ForeignKey(
         Operation, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
     )
@@ -49,6 +51,7 @@ class TimelineEntry(models.Model):
     refund_state = text(16)
     payout_state = text(16)
     operation_state = text(16)
+    dispute_state = text(24)
     data: Any = models.JSONField(default=dict, db_default={})
 
     class Meta:

@@ -28,12 +28,13 @@ def balance(rows: Sequence[Balance], *, livemode: bool) -> dict[str, Any]:
 
 
 def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
+    of_dispute = row.source.startswith("dp_")
     fees = [
         {
             "amount": row.fee_minor,
             "application": None,
             "currency": row.currency,
-            "description": "Processing fees",
+            "description": "Dispute fee" if of_dispute else "Processing fees",
             "type": "stripe_fee",
         }
     ]
@@ -50,8 +51,12 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
         "fee": row.fee_minor,
         "fee_details": fees if row.fee_minor else [],
         "net": row.net_minor,
-        "reporting_category": row.type,
+        "reporting_category": _category(row) if of_dispute else row.type,
         "source": row.source,
         "status": row.state,
         "type": row.type,
     }
+
+
+def _category(of_dispute: BalanceTransaction) -> str:
+    return "dispute" if of_dispute.amount_minor < 0 else "dispute_reversal"

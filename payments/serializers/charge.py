@@ -38,7 +38,7 @@ def charge(row: Charge, *, refunded_minor: int = 0) -> dict[str, Any]:
         "currency": row.currency,
         "customer": None,
         "description": row.description or None,
-        "disputed": False,
+        "disputed": row.disputed,
         "failure_balance_transaction": None,
         "failure_code": row.failure_code or None,
         "failure_message": row.failure_message or None,

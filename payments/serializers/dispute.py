@@ -1,0 +1,64 @@
+"""A dispute."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from payments.models import BalanceTransaction, Dispute
+from payments.serializers.balance import balance_transaction
+from payments.serializers.time import unix
+
+EVIDENCE_TEXTS = (
+    "access_activity_log billing_address cancellation_policy_disclosure cancellation_rebuttal "
+    "customer_email_address customer_name customer_purchase_ip duplicate_charge_explanation duplicate_charge_id "
+    "product_description refund_policy_disclosure refund_refusal_explanation service_date shipping_address "
+    "shipping_carrier shipping_date shipping_tracking_number uncategorized_text"
+).split()
+# Files are not taken; their fields are shown, as every client expects them.
+EVIDENCE_FILES = (
+    "cancellation_policy customer_communication customer_signature duplicate_charge_documentation receipt "
+    "refund_policy service_documentation shipping_documentation uncategorized_file"
+).split()
+
+
+def dispute(row: Dispute, balances: Iterable[BalanceTransaction]) -> dict[str, Any]:
+    """`balances` are the dispute's own: the money that left, and the money that came back."""
+    evidence: dict[str, Any] = {
+        name: row.evidence.get(name) or None for name in sorted([*EVIDENCE_TEXTS, *EVIDENCE_FILES])
+    }
+    return {
+        "id": row.public_id,
+        "object": "dispute",
+        "amount": row.amount_minor,
+        "balance_transactions": [balance_transaction(each) for each in balances],
+        "charge": row.charge.public_id,
+        "created": unix(row.created_at),
+        "currency": row.currency,
+        "enhanced_eligibility_types": [],
+        "evidence": {**evidence, "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": unix(row.due_by) if row.due_by else None,
+            "enhanced_eligibility": {},
+            "has_evidence": bool(row.evidence),
+            "past_due": row.due_by is not None and row.due_by <= timezone.now(),
+            "submission_count": row.submissions,
+            "submission_method": "manual" if row.submissions else "not_submitted",
+        },
+        "intended_submission_method": None,
+        "is_charge_refundable": row.state not in Dispute.REFUSES_REFUNDS,
+        "livemode": row.livemode,
+        "metadata": row.metadata,
+        "network_reason_code": row.network_reason_code or None,
+        "payment_intent": row.payment_intent.public_id,
+        "payment_method_details": {
+            "type": "card",
+            "card": {
+                "brand": row.charge.card_brand or None,
+                "case_type": "inquiry" if row.is_inquiry else "chargeback",
+                "network_reason_code": row.network_reason_code or None,
+            },
+        },
+        "reason": row.reason,
+        "status": row.state,
+    }
