@@ -145,6 +145,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "look after open disputes": {
+        "task": "payments.look_after_disputes",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "look after charges that wait": {
         "task": "payments.look_after_charges",
         "schedule": 5.0,
@@ -274,6 +279,13 @@ PROCESSOR_TIMEOUT_SECONDS = float(os.environ.get("PROCESSOR_TIMEOUT_SECONDS", "3
 BREAKER_MIN_FAILURES = int(os.environ.get("BREAKER_MIN_FAILURES", "5"))
 # How long what is held may be captured: what card schemes allow for most cards.
 AUTHORIZATION_DAYS = float(os.environ.get("AUTHORIZATION_DAYS", "7"))
+# What merchants pay for each dispute, in the smallest unit: "usd=1500,jpy=2000". Other currencies pay 15.00.
+DISPUTE_FEES: dict[str, int] = {
+    currency.strip().lower(): int(fee)
+    for currency, _, fee in (
+        pair.partition("=") for pair in os.environ.get("DISPUTE_FEES", "").split(",") if pair
+    )
+}
 # How long a cardholder may take to answer a challenge.
 CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
 # How long a payout can be called back: then its bank is asked.

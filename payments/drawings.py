@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Payout, Refund
+from payments.models import BalanceTransaction, Charge, Dispute, Operation, PaymentIntent, Payout, Refund
 
 MACHINES: list[tuple[Any, str]] = [
     (
@@ -30,6 +30,13 @@ MACHINES: list[tuple[Any, str]] = [
         BalanceTransaction,
         "What a booking changed in a merchant's balance. It becomes available on its own date, under the lock of the "
         "charge that it comes from. It has no timeline; the ledger tells.",
+    ),
+    (
+        Dispute,
+        "A cardholder who asks their own bank for the money, as the processor reports it. An inquiry (`warning_…`) "
+        "only asks, and may become a dispute, which takes the money at once. While one needs a response or is under "
+        "review, and after it was lost, nothing of the charge can be refunded. News that was missed is made up for "
+        "step by step.",
     ),
     (
         Operation,

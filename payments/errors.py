@@ -181,6 +181,25 @@ class ChargeAlreadyRefunded(RefundRefused):
         super().__init__(f"Charge {charge} has already been refunded.")
 
 
+class ChargeDisputed(RefundRefused):
+    code = "charge_disputed"
+
+    def __init__(self, charge: str, dispute: str) -> None:
+        super().__init__(
+            f"Charge {charge} is disputed ({dispute}): its cardholder has the money, or had it back already, so it "
+            "can't be refunded.",
+            param="charge",
+        )
+
+
+class DisputeRefused(InvalidRequest):
+    """The dispute is not where that can be said to it."""
+
+
+class DisputeClosed(DisputeRefused):
+    """Its outcome is final."""
+
+
 class RefundExceedsCharge(RefundRefused):
     def __init__(self, *, asked_minor: int, left_minor: int, currency: str, charge: str) -> None:
         super().__init__(

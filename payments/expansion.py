@@ -25,6 +25,7 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
         "balance_transaction": "balance_transaction",
         "failure_balance_transaction": "balance_transaction",
     },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "payment_intent": {"latest_charge": "charge", "customer": None, "review": None},
     "balance_transaction": {"source": "charge or refund"},
     "payout": {
@@ -93,6 +94,11 @@ def _refund(caller: Caller, public_id: str) -> dict[str, Any]:
     return serializers.refund(queries.refund(caller, public_id))
 
 
+def _dispute(caller: Caller, public_id: str) -> dict[str, Any]:
+    row = queries.dispute(caller, public_id)
+    return serializers.dispute(row, queries.balances_of_disputes([row])[row.pk])
+
+
 def _payment_intent(caller: Caller, public_id: str) -> dict[str, Any]:
     row = queries.payment_intent(caller, public_id)
     return serializers.payment_intent(row, latest_charge=queries.latest_charge(row))
@@ -113,6 +119,7 @@ def _bank_account(caller: Caller, public_id: str) -> dict[str, Any]:
 LOADERS: dict[str, Callable[[Caller, str], dict[str, Any]]] = {
     "ch": _charge,
     "re": _refund,
+    "dp": _dispute,
     "pi": _payment_intent,
     "po": _payout,
     "ba": _bank_account,

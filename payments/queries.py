@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
-from payments.models import BalanceTransaction, BankAccount, Charge, PaymentIntent, Payout, Refund
+from payments.models import BalanceTransaction, BankAccount, Charge, Dispute, PaymentIntent, Payout, Refund
 
 NET = F("amount_minor") - F("fee_minor")
 
@@ -185,3 +185,37 @@ def taken_minor(charge: Charge) -> int:
         .aggregate(total=Sum("amount_minor"))["total"]
     )
     return int(total or 0)
+
+
+def all_disputes() -> QuerySet[Dispute]:
+    return Dispute.objects.select_related("charge", "payment_intent")
+
+
+def disputes(caller: Caller) -> QuerySet[Dispute]:
+    return all_disputes().filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+
+
+def dispute(caller: Caller, public_id: str) -> Dispute:
+    found = disputes(caller).filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("dispute", public_id, param="dispute", in_path=True)
+    return found
+
+
+def balances_of_disputes(rows: Iterable[Dispute]) -> dict[int, list[BalanceTransaction]]:
+    """By the disputes' primary keys: the money that left, and the money that came back."""
+    ids = {row.pk: [row.balance_transaction, row.reversal_balance_transaction] for row in rows}
+    wanted = [public_id for both in ids.values() for public_id in both if public_id]
+    found = {row.public_id: row for row in BalanceTransaction.objects.filter(public_id__in=wanted)}
+    return {pk: [found[public_id] for public_id in both if public_id in found] for pk, both in ids.items()}
+
+
+def refusing_dispute(charge: Charge) -> Dispute | None:
+    """One for which nothing of the charge may be refunded; to be asked under the charge's lock."""
+    return charge.disputes.filter(state__in=Dispute.REFUSES_REFUNDS).first() if charge.disputed else None
+
+
+def disputed_minor(charge: Charge) -> int:
+    """What disputes have taken of the charge and not given back."""
+    taken = charge.disputes.filter(state__in=Dispute.REFUSES_REFUNDS)
+    return int(taken.aggregate(total=Sum("amount_minor"))["total"] or 0)

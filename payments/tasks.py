@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from payments.services.answer_dispute import look_after_disputes
 from payments.services.available import make_available
 from payments.services.look_after import look_after_charges
 from payments.services.look_after_payouts import look_after_payouts
@@ -44,3 +45,8 @@ def look_after_payouts_task() -> int:
 @shared_task(name="payments.schedule_payouts")
 def schedule_payouts_task() -> int:
     return schedule_payouts()
+
+
+@shared_task(name="payments.look_after_disputes")
+def look_after_disputes_task() -> int:
+    return look_after_disputes()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,41 @@ class Arrived:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
+DisputeState = Literal[
+    "warning_needs_response",
+    "warning_under_review",
+    "warning_closed",
+    "needs_response",
+    "under_review",
+    "won",
+    "lost",
+]
+DISPUTE_STATES: frozenset[str] = frozenset(get_args(DisputeState))
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeReport:
+    """How a dispute stands, by its processor's word. Moments are in Unix seconds."""
+
+    processor_id: str
+    state: DisputeState
+    amount_minor: int
+    currency: str
+    reason: str
+    due_by: int | None = None
+    network_reason_code: str = ""
+    submissions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeOrder:
+    """What is asked of the dispute `processor_id`: repeated under the same `reference`, it is done once."""
+
+    reference: str
+    processor_id: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
 Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown | Tombstoned | Failed | Arrived
 
 
@@ -216,4 +251,26 @@ class PayoutProcessor(Processor, Protocol):
 
     def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
         """Approved when the bank has taken it in; its arrival is learned by lookups."""
+        ...
+
+
+@runtime_checkable
+class DisputeDesk(Protocol):
+    """What a processor offers besides, where it reports disputes to us. Unknown where it may or may not have been
+    done: it is looked up, and asked again."""
+
+    def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        """All disputes there ever were of an authorization."""
+        ...
+
+    def submit_evidence(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        """Final: nothing can be added afterwards."""
+        ...
+
+    def accept_dispute(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        """Gives in: the dispute is lost."""
         ...

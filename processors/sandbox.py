@@ -1,12 +1,13 @@
 """The adapter of the sandbox bank: JSON over HTTP. Card data is filled in by the vault on the way."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from core.http import Http, NoAnswer, NoConnection
 from processors.protocol import (
+    DISPUTE_STATES,
     ActionRequired,
     Approved,
     Arrived,
@@ -15,6 +16,9 @@ from processors.protocol import (
     CaptureRequest,
     CompletionRequest,
     Declined,
+    DisputeOrder,
+    DisputeReport,
+    DisputeState,
     Failed,
     FollowUp,
     NotFound,
@@ -137,6 +141,44 @@ class SandboxProcessor:
             case _:
                 return answer
 
+    def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        match self._send("GET", f"/v1/disputes?authorization={processor_id}", None, timeout_seconds):
+            case (200, {"disputes": list(listed)}):
+                reports = [_dispute(each) for each in listed]
+                known = tuple(report for report in reports if report is not None)
+                return (
+                    known if len(known) == len(reports) else Unknown("a dispute that is not to be understood")
+                )
+            case (int(status), _):
+                return Unknown(f"HTTP {status} instead of the disputes of {processor_id}")
+            case NotSent(reason=reason) | Unknown(reason=reason):
+                return Unknown(reason)
+
+    def submit_evidence(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        body = {"reference": order.reference, "submit": True, "evidence": dict(order.evidence)}
+        return self._dispute_order(f"/v1/disputes/{order.processor_id}/evidence", body, timeout_seconds)
+
+    def accept_dispute(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        body = {"reference": order.reference}
+        return self._dispute_order(f"/v1/disputes/{order.processor_id}/accept", body, timeout_seconds)
+
+    def _dispute_order(
+        self, path: str, body: Mapping[str, Any], timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        match self._send("POST", path, body, timeout_seconds):
+            case (200, answer) if report := _dispute(answer):
+                return report
+            case (409, {"error": "not_allowed"}):
+                return Declined("not_allowed")
+            case (int(status), _):
+                return Unknown(f"HTTP {status} instead of the dispute")
+            case NotSent(reason=reason) | Unknown(reason=reason):
+                return Unknown(reason)
+
     def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
         verify(body, headers.get("sandbox-signature", ""), self._notification_secret, now=now)
         match _json(body):
@@ -177,6 +219,31 @@ def _order(request: FollowUp) -> dict[str, Any]:
         "authorization": request.processor_id,
         "amount": request.amount_minor,
     }
+
+
+def _dispute(body: Any) -> DisputeReport | None:
+    """None for what is no dispute."""
+    match body:
+        case {
+            "id": str(processor_id),
+            "status": str(state),
+            "amount": int(amount_minor),
+            "currency": str(currency),
+            "reason": str(reason),
+            "due_by": int(due_by),
+            "submissions": int(submissions),
+        } if state in DISPUTE_STATES:
+            return DisputeReport(
+                processor_id=processor_id,
+                state=cast(DisputeState, state),
+                amount_minor=amount_minor,
+                currency=currency,
+                reason=reason,
+                due_by=due_by,
+                network_reason_code=body.get("network_reason_code") or "",
+                submissions=submissions,
+            )
+    return None
 
 
 def _json(content: bytes) -> Any:

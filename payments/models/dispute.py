@@ -123,7 +123,7 @@ class Dispute(Owned):
 
     @property
     def is_inquiry(self) -> bool:
-        return self.state.startswith("warning_")
+        return bool(self.state.startswith("warning_"))
 
     @property
     def is_open(self) -> bool:

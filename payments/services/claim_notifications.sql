@@ -14,4 +14,4 @@ SET attempts = notification.attempts + 1,
         * (%(delays)s::int8[])[least(notification.attempts + 1, array_length(%(delays)s::int8[], 1))] END
 FROM due
 WHERE notification.id = due.id
-RETURNING notification.id, notification.processor, notification.reference
+RETURNING notification.id, notification.processor, notification.reference, notification.kind

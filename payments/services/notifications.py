@@ -13,11 +13,14 @@ from core.redaction import redact
 from payments import routing
 from payments.attempts import Actor
 from payments.models import Operation
+from payments.services.disputes import learn_disputes
 from payments.services.learn import learn
 from webhooks.models import Notification
 
 CLAIM_NOTIFICATIONS = load_statement("claim_notifications.sql")
 BATCH = 50
+# What processors call the news of a dispute, by its beginning.
+DISPUTE_KINDS = ("dispute.", "charge.dispute.")
 # The lease of whoever applies one, and the time to the next try where the processor did not tell.
 NEXT_SECONDS = (30, 120, 600, 3600)
 # After that the news is left to the sweeper and to whoever compares the books.
@@ -58,7 +61,7 @@ def apply_notifications() -> int:
     due = run_statement(CLAIM_NOTIFICATIONS, values)
     for row in due:
         try:
-            _apply(row.id, row.processor, row.reference)
+            _apply(row.id, row.processor, row.reference, row.kind)
         except Exception:
             log.exception("notification %s could not be applied", row.id)
         finally:
@@ -66,9 +69,13 @@ def apply_notifications() -> int:
     return len(due)
 
 
-def _apply(notification_id: int, processor: str, reference: str) -> None:
-    ours = Operation.objects.filter(public_id=reference, processor=processor).exists()
-    if ours and learn(reference, Actor(f"notification:{processor}")):
+def _apply(notification_id: int, processor: str, reference: str, kind: str) -> None:
+    operation = Operation.objects.select_related("charge").filter(public_id=reference, processor=processor)
+    if (ours := operation.first()) is None:
+        return
+    actor = Actor(f"notification:{processor}")
+    of_dispute = kind.startswith(DISPUTE_KINDS)
+    if learn_disputes(ours.charge, actor) if of_dispute and ours.charge else learn(reference, actor):
         before_applied()
         Notification.objects.filter(pk=notification_id).update(
             applied_at=timezone.now(), next_attempt_at=None

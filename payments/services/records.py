@@ -4,7 +4,7 @@ from typing import Any
 
 from payments.attempts import Actor, Attempt, PayoutAttempt, Undertaking
 from payments.conclusions.drafts import EventDraft
-from payments.models import Owned, PaymentIntent, TimelineEntry
+from payments.models import Dispute, Owned, PaymentIntent, TimelineEntry
 from webhooks.services import record_event
 
 
@@ -54,6 +54,22 @@ def timeline_of_intent(intent: PaymentIntent, kind: str, actor: Actor, *, reason
         reason=reason[:500],
         request_id=actor.request_id,
         intent_state=intent.state,
+    )
+
+
+def timeline_of_dispute(dispute: Dispute, kind: str, actor: Actor, *, reason: str = "") -> None:
+    """The same for a dispute as it stands."""
+    TimelineEntry.objects.create(
+        payment_intent=dispute.payment_intent,
+        merchant_id=dispute.merchant_id,
+        livemode=dispute.livemode,
+        kind=kind,
+        actor=actor.name,
+        reason=reason[:500],
+        request_id=actor.request_id,
+        charge=dispute.charge,
+        dispute=dispute,
+        dispute_state=dispute.state,
     )
 
 

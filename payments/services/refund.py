@@ -18,12 +18,20 @@ from payments.conclusions.drafts import EventDraft
 from payments.errors import (
     CallInProgress,
     ChargeAlreadyRefunded,
+    ChargeDisputed,
     RefundExceedsCharge,
     RefundRefused,
     not_yet,
 )
 from payments.models import Charge, Operation, Refund
-from payments.queries import is_available, latest_charge, lock_charge, payment_intents, taken_minor
+from payments.queries import (
+    is_available,
+    latest_charge,
+    lock_charge,
+    payment_intents,
+    refusing_dispute,
+    taken_minor,
+)
 from payments.routing import check_configured
 from payments.services.pursue import carry_out
 from payments.services.records import record, timeline
@@ -175,6 +183,8 @@ def _amount(charge: Charge, asked: NewRefund) -> int:
                 param="charge",
             ),
         )
+    if dispute := refusing_dispute(charge):
+        raise ChargeDisputed(charge.public_id, dispute.public_id)
     left_minor = charge.captured_minor - taken_minor(charge)
     if left_minor <= 0:
         raise ChargeAlreadyRefunded(charge.public_id)

@@ -17,16 +17,19 @@ from merchants.auth import Caller, caller_of
 from merchants.models import Merchant
 from merchants.services import create_merchant
 from payments import routing
-from payments.models import BalanceTransaction, Charge, Operation, PaymentIntent, Payout, Refund
+from payments.attempts import Actor
+from payments.models import BalanceTransaction, Charge, Dispute, Operation, PaymentIntent, Payout, Refund
 from payments.services.bank_accounts import name_bank_account
 from payments.services.charge import NewCharge, create_charge
+from payments.services.disputes import learn_disputes
 from payments.services.payout import NewPayout, create_payout
 from payments.services.refund import NewRefund, create_refund
 from processors.protocol import Approved
 from tests.conftest import Books
+from tests.support.disputing import DisputingBank
 from tests.support.scripted import ScriptedBank, ScriptedVault
 
-MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTransaction, Payout]
+MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTransaction, Payout, Dispute]
 # The states that a row may begin in: the machines do not draw that.
 BIRTHS: dict[type[Any], set[str]] = {
     PaymentIntent: {"requires_payment_method", "requires_confirmation", "processing"},
@@ -35,6 +38,7 @@ BIRTHS: dict[type[Any], set[str]] = {
     Refund: {"pending"},
     BalanceTransaction: {"pending", "available"},
     Payout: {"pending"},
+    Dispute: {"warning_needs_response", "needs_response"},
 }
 ROLES = ["postgres", "tollgate_owner", "tollgate_app"]
 # What must hold of a row in a state, besides how it came there: rules of their own, with tests of their own.
@@ -43,6 +47,9 @@ OTHER_RULES = {
     "open_operations_have_a_next_attempt",
     "binding_intents_hold_their_order",
     "waiting_charges_only_are_looked_after",
+    "open_disputes_are_looked_after",
+    "disputed_money_is_booked",
+    "dispute_is_booked_once",
 }
 # Their amounts are bounded by a trigger that does not look at states.
 BOUNDED = (Refund, Operation)
@@ -117,20 +124,25 @@ def test_every_state_is_reached_from_a_birth(model: type[Any]) -> None:
 
 @pytest.fixture(scope="module")
 def rows(books: Books, django_db_blocker: Any) -> Iterator[Books]:
-    """One of each kind: a captured charge, part of it refunded."""
+    """One of each kind: a captured charge, part of it refunded, and another one, disputed."""
     with pytest.MonkeyPatch.context() as patch:
         _pay(patch)
         yield books
 
 
 def _pay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(routing, "processor", {"sandbox": ScriptedBank()}.__getitem__)
+    bank = DisputingBank()
+    patch.setattr(routing, "processor", {"sandbox": bank}.__getitem__)
     patch.setattr(routing, "vault", ScriptedVault)
     caller = caller_of(f"Bearer {create_merchant('A shop').keys['sk_test']}")
-    keys = [Key(caller.merchant_id, False, name, "f", f"req_{name}") for name in "cr"]
+    keys = [Key(caller.merchant_id, False, name, "f", f"req_{name}") for name in "crd"]
     made = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=keys[0])
     public_id = json.loads(made.body)["id"]
     create_refund(caller=caller, asked=NewRefund(charge=public_id, amount_minor=1_000), key=keys[1])
+    other = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=keys[2])
+    charge = Charge.objects.get(public_id=json.loads(other.body)["id"])
+    bank.dispute(charge.processor_id)
+    learn_disputes(charge, Actor("notification:sandbox"))
     _pay_out(caller, patch)
 
 

@@ -15,6 +15,7 @@ from merchants.models import ApiKey
 from merchants.services import NewMerchant, create_merchant, hash_key
 from payments.services.bank_accounts import name_bank_account
 from tests.support.client import Client, Reply
+from tests.support.eventually import eventually
 from tests.support.processes import System
 
 NAMED = re.compile(r"<str:\w+>")
@@ -134,6 +135,12 @@ def _payout(owner: Client) -> str:
     return str(owner.post("/v1/payouts", {"amount": 100, "currency": "usd"}).json()["id"])
 
 
+def _dispute(owner: Client) -> str:
+    charge = owner.charge(source="tok_createDispute").json()["id"]
+    listed = eventually(lambda: owner.get(f"/v1/disputes?charge={charge}").json()["data"])
+    return str(listed[0]["id"])
+
+
 def _event(owner: Client) -> str:
     _charge(owner)
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
@@ -150,6 +157,7 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "events": _event,
     "payouts": _payout,
     "balance_transactions": _balance_transaction,
+    "disputes": _dispute,
     # Under `history`, the old name of the same.
     "balance": _balance_transaction,
 }
