@@ -137,8 +137,8 @@ def test_a_temporary_table_can_not_tell_of_a_state(books: Books, charge: Charge)
             connection.execute(
                 "INSERT INTO pg_temp.payments_timelineentry (id, payment_intent_id, merchant_id, livemode, kind, "
                 "charge_id, operation_id, operation_state, xid, created_at, actor, reason, request_id, intent_state, "
-                "charge_state, refund_state, payout_state, data) "
+                "charge_state, refund_state, payout_state, dispute_state, data) "
                 "VALUES (1, %s, %s, false, 'forged', %s, %s, 'processing', "
-                "pg_current_xact_id(), now(), '', '', '', '', '', '', '', '{}')",
+                "pg_current_xact_id(), now(), '', '', '', '', '', '', '', '', '{}')",
                 [charge.payment_intent_id, charge.merchant_id, charge.pk, forged],
             )
