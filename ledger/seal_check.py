@@ -11,7 +11,7 @@ from ledger.checks import MAX_FINDINGS, Finding
 from ledger.leaves import BROUGHT, NEXT, Leaves, read_kept
 from ledger.merkle import NOTHING
 from ledger.models import LedgerSeal
-from ledger.seals import hash_of
+from ledger.seals import hash_of, restored_up_to
 
 Progress = Callable[[int], None]
 
@@ -25,6 +25,18 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.number} {self.hash}"
+
+
+MOVES = """
+    SELECT number, base_id FROM (
+        SELECT number, base_id, system_identifier,
+            lag(system_identifier) OVER (ORDER BY number) AS earlier FROM ledger_seal
+    ) seal WHERE earlier <> system_identifier ORDER BY number
+"""
+MOVED_SINCE = """
+    SELECT last.number, last.base_id FROM (SELECT * FROM ledger_seal ORDER BY number DESC LIMIT 1) last
+    WHERE last.system_identifier <> (SELECT system_identifier FROM pg_control_system())
+"""
 
 
 class AnchorInvalid(Exception):
@@ -56,6 +68,7 @@ def wrong_seals(anchor: list[Head], progress: Progress) -> Iterator[Finding]:
     """Every difference between the seals, what they cover, and the heads. `progress` hears how many entries of how
     a batch were read. One batch is in memory at a time."""
     expected = {known.number: known.hash for known in anchor}
+    moves = _moves()
     before: LedgerSeal | None = None
     for number in LedgerSeal.objects.order_by("number").values_list("number", flat=True).iterator():
         seal = LedgerSeal.objects.get(pk=number)
@@ -63,7 +76,7 @@ def wrong_seals(anchor: list[Head], progress: Progress) -> Iterator[Finding]:
         wanted = expected.pop(number, None)
         if wanted not in (None, bytes(seal.hash).hex()):
             yield Finding(str(seal), "has another hash than the head that was kept outside")
-        yield from _wrong_entries(seal, before)
+        yield from _wrong_entries(seal, before, moves)
         progress(seal.entries)
         seal.leaves = b""
         before = seal
@@ -80,8 +93,10 @@ def _wrong_link(seal: LedgerSeal, before: LedgerSeal | None) -> Iterator[Finding
         yield Finding(str(seal), "was changed: its hash is that of something else")
 
 
-def _wrong_entries(seal: LedgerSeal, before: LedgerSeal | None) -> Iterator[Finding]:
-    found = Leaves(*_covered(seal, before))
+def _wrong_entries(
+    seal: LedgerSeal, before: LedgerSeal | None, moves: list[tuple[int, int]]
+) -> Iterator[Finding]:
+    found = Leaves(*_covered(seal, before, moves))
     if found.root == bytes(seal.root):
         return
     sealed, present = read_kept(bytes(seal.leaves)), read_kept(found.kept)
@@ -107,7 +122,9 @@ def _what_is_wrong(entry: int, sealed: dict[int, bytes], present: dict[int, byte
     return "is gone" if row is None else f"left its place, or its transaction {row[0]} did or is gone"
 
 
-def _covered(seal: LedgerSeal, before: LedgerSeal | None) -> tuple[str, dict[str, Any]]:
+def _covered(
+    seal: LedgerSeal, before: LedgerSeal | None, moves: list[tuple[int, int]]
+) -> tuple[str, dict[str, Any]]:
     values = {
         "base_id": seal.base_id,
         "since": str(before.watermark if before else 0),
@@ -115,4 +132,21 @@ def _covered(seal: LedgerSeal, before: LedgerSeal | None) -> tuple[str, dict[str
     }
     if before is not None and before.system_identifier != seal.system_identifier:
         return BROUGHT, values | {"old_base_id": before.base_id}
-    return NEXT, values
+    brought = next((base_id for number, base_id in moves if number > seal.number), None)
+    if brought is None:
+        return NEXT, values
+    # A later cluster counts its transactions anew: what it booked has numbers of ours, and higher ids.
+    return f"{NEXT} AND t.id <= %(brought)s", values | {"brought": brought}
+
+
+def _moves() -> list[tuple[int, int]]:
+    """The number of each seal that was the first in another cluster, with the highest id that was brought there;
+    the move into this cluster too, when nothing was sealed here yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(MOVES)
+        moves = [(int(number), int(base_id)) for number, base_id in cursor.fetchall()]
+        cursor.execute(MOVED_SINCE)
+        row = cursor.fetchone()
+    if row is not None:
+        moves.append((row[0] + 1, max(row[1], restored_up_to())))
+    return moves

@@ -72,7 +72,7 @@ def seal_next(check: Check | None = None) -> LedgerSeal | None:
             BROUGHT,
             {
                 "old_base_id": last.base_id,
-                "base_id": max(last.base_id, _restored()),
+                "base_id": max(last.base_id, restored_up_to()),
                 "since": str(last.watermark),
                 # This cluster's transactions are counted from here.
                 "watermark": "0",
@@ -165,7 +165,8 @@ def _cut(values: dict[str, Any]) -> int | None:
     return int(beyond if beyond > first else first + 1)
 
 
-def _restored() -> int:
+def restored_up_to() -> int:
+    """The highest id that a restore brought into this cluster, where one did."""
     with connection.cursor() as cursor:
         cursor.execute(RESTORED)
         return int(cursor.fetchone()[0])

@@ -21,11 +21,16 @@ from tests.ledger.bookings import hold, post
 from tests.ledger.test_verify_ledger import verify, verify_broken
 
 DATABASE = "restored"
+# Further than a new cluster counts by being restored: what it books then has numbers that were used before.
+TRANSACTIONS_BEFORE = 10_000
 
 
 @pytest.fixture
 def before(books: Books) -> tuple[int, Head]:
     """A merchant with three holds, of which the last is not sealed, and the head of the seals."""
+    with books.superuser() as counting:
+        for _ in range(TRANSACTIONS_BEFORE):
+            counting.execute("SELECT pg_current_xact_id()")
     merchant_id = create_merchant("A shop").merchant.pk
     for amount_minor in (100, 200):
         post(merchant_id, hold(merchant_id, amount_minor))
