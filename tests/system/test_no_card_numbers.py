@@ -24,8 +24,10 @@ NUMBERS = [
     "4242424242424241",
 ]
 CVC = "739"
-# However it is written: in one piece, or in groups; but the fraction of a number such as 1.4000000000000002 is none.
-SOUGHT = [re.compile((r"(?<!\d\.)" + "[ -]?".join(number)).encode()) for number in NUMBERS]
+# However it is written: in one piece, or in groups.
+SOUGHT = [re.compile("[ -]?".join(number).encode()) for number in NUMBERS]
+# Bytes, as a dump writes them.
+BINARY = re.compile(rb"\\\\x([0-9a-f]+)")
 # What stands around one that was found, to know where it comes from.
 AROUND = 200
 
@@ -104,8 +106,6 @@ def test_no_card_number_leaves_the_vault(system: System, client: Client, system_
 
 def test_the_search_would_find_one() -> None:
     assert found(b"x 4242 4242-42424242 x") == ["x 4242 4242-42424242 x"]
-    assert found(b"a.4000000000000002")
-    assert not found(b"1.4000000000000002")
 
 
 def dump(books: Books, database: str) -> bytes:
@@ -115,7 +115,8 @@ def dump(books: Books, database: str) -> bytes:
         check=True,
     )
     assert len(done.stdout) > 10_000
-    return done.stdout
+    # Searched as what they are: in hexadecimal a count of zeros reads like a test card.
+    return BINARY.sub(lambda each: bytes.fromhex(each[1].decode()), done.stdout)
 
 
 def contents(url: str) -> bytes:
