@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
 from payments.models import BalanceTransaction, BankAccount, Charge, Dispute, PaymentIntent, Payout, Refund
-
-NET = F("amount_minor") - F("fee_minor")
 
 
 def charges(caller: Caller) -> QuerySet[Charge]:
@@ -98,19 +97,30 @@ class Balance:
     pending_minor: int
 
 
+# What the ledger owes them, and what is on its way back to cardholders, which their balance transactions don't say
+# yet. One statement, so that what moves from one to the other is never in both.
+BALANCE = """
+    SELECT currency, coalesce(sum(minor) FILTER (WHERE state = 'available'), 0)::bigint,
+        coalesce(sum(minor) FILTER (WHERE state = 'pending'), 0)::bigint
+    FROM (
+        SELECT account.currency, substring(account.address FROM '[^:]+$') AS state, sums.credit - sums.debit AS minor
+        FROM ledger_account account CROSS JOIN LATERAL ledger_sums(account.id, NULL, false) sums
+        WHERE account.merchant_id = %(merchant)s AND account.livemode = %(livemode)s
+            AND account.address ~ ':(available|pending)$'
+        UNION ALL
+        SELECT currency, CASE WHEN from_available THEN 'available' ELSE 'pending' END, amount_minor
+        FROM payments_refund
+        WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND state = 'pending' AND NOT voids
+    ) every GROUP BY currency ORDER BY currency
+"""
+
+
 def balance(merchant_id: int, *, livemode: bool) -> list[Balance]:
-    """By currency: the net of all their balance transactions, as each stands. One statement, so that what moves
-    from one to the other is never in both."""
-    rows = (
-        BalanceTransaction.objects.filter(merchant_id=merchant_id, livemode=livemode)
-        .values_list("currency")
-        .annotate(
-            available=Sum(NET, filter=Q(state=BalanceTransaction.State.AVAILABLE), default=0),
-            pending=Sum(NET, filter=Q(state=BalanceTransaction.State.PENDING), default=0),
-        )
-        .order_by("currency")
-    )
-    return [Balance(currency, int(available), int(pending)) for currency, available, pending in rows]
+    """By currency: the net of all their balance transactions, as each stands. Read from the ledger, whose sums cost
+    what is recent and never the history."""
+    with connection.cursor() as cursor:
+        cursor.execute(BALANCE, {"merchant": merchant_id, "livemode": livemode})
+        return [Balance(*row) for row in cursor.fetchall()]
 
 
 def balance_transactions(caller: Caller) -> QuerySet[BalanceTransaction]:

@@ -44,6 +44,12 @@ class Refund(Owned):
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="refunds_of_merchant"),
             by_day("refunds_by_day"),
+            # What is on its way back to cardholders, which is little.
+            models.Index(
+                fields=["merchant", "livemode"],
+                condition=models.Q(state="pending", voids=False),
+                name="refunds_under_way",
+            ),
         ]
 
     @transition(field=state, source=State.PENDING, target=State.SUCCEEDED)

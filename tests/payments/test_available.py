@@ -8,15 +8,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from ledger.seals import seal_all
 from merchants.auth import Caller
 from payments import checks, queries, serializers
 from payments.attempts import Actor
 from payments.models import BalanceTransaction, Charge, Operation, Refund
 from payments.services.available import make_available
 from payments.services.charge import NewCharge, create_charge
+from payments.services.finish import end_operation
 from payments.services.learn import learn
 from payments.services.refund import NewRefund, create_refund
 from payments.services.resume import resume_operation
@@ -193,6 +195,42 @@ def test_what_is_available_stays_available(
                 [caller.merchant_id],
             )
     assert Refund.objects.get(merchant_id=caller.merchant_id).from_available
+
+
+def test_the_balance_is_the_sum_of_its_transactions_when_a_lower_id_commits_later(
+    books: Books, caller: Caller, bank: ScriptedBank, key: Any
+) -> None:
+    """What is sealed is read from sums, what is not from its entries: nothing is counted twice or left out."""
+    sale(caller, key, "first")
+    seal_all()
+    assert shown(caller) == {"pending": 9_680}
+    bank.script.append(Unknown("no answer"))
+    sale(caller, key, "slow")
+    booked, sealed = threading.Event(), threading.Event()
+
+    def end_slowly(operation: int) -> None:
+        try:
+            with transaction.atomic():
+                end_operation(operation, Approved("auth_slow", 10_000), Actor("test"))
+                booked.set()
+                assert sealed.wait(30)
+        finally:
+            connection.close()
+
+    slow = Operation.objects.get(merchant_id=caller.merchant_id, state=Operation.State.UNKNOWN)
+    with ThreadPoolExecutor(1) as threads:
+        ending = threads.submit(end_slowly, slow.pk)
+        assert booked.wait(30)
+        # Higher ids, visible before the lower ones.
+        sale(caller, key, "later", 5_000)
+        seal_all()
+        seen_meanwhile = shown(caller)
+        sealed.set()
+        ending.result()
+    assert seen_meanwhile == {"pending": 9_680 + 4_825}
+    assert shown(caller) == {"pending": 2 * 9_680 + 4_825}
+    seal_all()
+    assert shown(caller) == balances(caller) == {"pending": 2 * 9_680 + 4_825}
 
 
 COPY = """
