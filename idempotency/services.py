@@ -48,11 +48,23 @@ def settle(key: Key) -> Answer | Abandoned | None:
         return None
     if claim.fingerprint != key.fingerprint:
         raise KeyReused(key.text)
-    if claim.status is not None and claim.body is not None:
-        return Answer(claim.status, claim.body, replayed=True, original_request=claim.request_id)
+    if kept := _kept(claim):
+        return kept
     if claim.owner and claim.leased and not is_dead(claim.owner):
         raise KeyInUse(key.text)
     return Abandoned(claim.pk, claim.operation, claim.owner, claim.lease_until)
+
+
+def kept_under(claim_id: int) -> Answer | None:
+    """The claim's answer, if it has one by now and was not forgotten."""
+    claim = Claim.objects.filter(pk=claim_id).first()
+    return _kept(claim) if claim else None
+
+
+def _kept(claim: Claim) -> Answer | None:
+    if claim.status is None or claim.body is None:
+        return None
+    return Answer(claim.status, claim.body, replayed=True, original_request=claim.request_id)
 
 
 def answer_once(key: Key | None, work: Callable[[], dict[str, Any]]) -> Answer:

@@ -197,7 +197,9 @@ class DisputeRefused(InvalidRequest):
 
 
 class DisputeClosed(DisputeRefused):
-    """Its outcome is final."""
+    """It was answered, or its outcome is final."""
+
+    is_result = True
 
 
 class RefundExceedsCharge(RefundRefused):
@@ -230,3 +232,5 @@ class NoBankAccount(InvalidRequest):
 
 class PayoutRefused(InvalidRequest):
     """The payout is not where what was asked of it is possible."""
+
+    is_result = True

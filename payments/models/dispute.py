@@ -59,6 +59,8 @@ class Dispute(Owned):
     wanted = text(8)
     # What the processor knows the wanted order by: repeated, it is done once.
     wanted_reference = text(64)
+    # Whose answer waits for that; null where nobody's does.
+    claim_id = models.BigIntegerField(null=True)
     next_look_at = models.DateTimeField(null=True)
     looks = models.PositiveIntegerField(default=0, db_default=0)
 
@@ -105,6 +107,10 @@ class Dispute(Owned):
                 | (models.Q(wanted__in=["submit", "accept"]) & ~models.Q(wanted_reference="")),
                 name="wanted_orders_have_a_reference",
             ),
+            models.CheckConstraint(
+                condition=models.Q(claim_id=None) | ~models.Q(wanted=""),
+                name="only_wanted_orders_have_a_claim",
+            ),
         ]
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="disputes_of_merchant"),
@@ -128,6 +134,10 @@ class Dispute(Owned):
     @property
     def is_open(self) -> bool:
         return self.state not in self.ENDED
+
+    def want_nothing(self) -> None:
+        self.wanted = self.wanted_reference = ""
+        self.claim_id = None
 
     @transition(field=state, source=State.WARNING_NEEDS_RESPONSE, target=State.WARNING_UNDER_REVIEW)
     def review_inquiry(self) -> None: ...

@@ -1,9 +1,10 @@
 """What we say to a dispute: evidence is kept as it is written, then submitted or the dispute accepted, once and for
-good. What is wanted is a row before the processor hears of it; beat asks until the processor has confirmed it."""
+good. What is wanted is a row before the processor hears of it; beat asks until the processor has confirmed it, and
+with that the answer is kept under the key of whoever asked."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,13 @@ from controls.services import raise_alert
 from core.db import in_transaction, load_statement, release_connection, run_statement
 from core.faults import fault_point
 from core.ids import new_id
+from idempotency.errors import KeyInUse, KeyTaken
+from idempotency.keys import Answer, Key
+from idempotency.leases import at_work
+from idempotency.services import answer_once, keep_answer, kept_under, let_go, settle, take, take_over
 from payments import queries, routing
 from payments.attempts import Actor
+from payments.conclusions.drafts import as_json
 from payments.errors import DisputeClosed, DisputeRefused
 from payments.metadata import merged
 from payments.models import Dispute
@@ -33,7 +39,10 @@ BATCH = 50
 BEAT = Actor("beat")
 
 log = logging.getLogger("tollgate.payments")
+before_words = fault_point("dispute.before_words")
 after_words = fault_point("dispute.after_words")
+after_answer = fault_point("dispute.after_answer")
+after_booked = fault_point("dispute.after_booked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +55,26 @@ class Response:
     submit: bool = False
 
 
-def respond(dispute_id: int, response: Response, actor: Actor) -> dict[str, Any]:
-    """Keeps what was written, and submits it where asked. DisputeRefused and its leaves before anything is
-    written. Until the processor confirms it, the dispute is shown as it was, with the new texts."""
-    _write(dispute_id, response, actor)
-    after_words()
-    return _pursue(dispute_id, actor) if response.submit else _show(dispute_id)
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the processor is to do, and the claim of whoever waits for that."""
+
+    key: Key | None
+    reference: str = ""
+    claim_id: int | None = None
 
 
-def accept(dispute_id: int, actor: Actor, *, reason: str = "") -> dict[str, Any]:
-    """Gives in: the dispute is lost once the processor has confirmed it. DisputeRefused."""
-    _want_acceptance(dispute_id, actor, reason)
-    return _pursue(dispute_id, actor)
+def respond(dispute_id: int, response: Response, actor: Actor, *, key: Key | None = None) -> Answer:
+    """Keeps what was written, and submits it where asked, once per key. DisputeRefused and its leaves before anything
+    is written. Until the processor confirms it, the dispute is shown as it was, with the new texts."""
+    if response.submit:
+        return _order(dispute_id, key, actor, lambda order: _write(dispute_id, response, actor, order))
+    return answer_once(key, in_transaction(lambda: _write(dispute_id, response, actor, Order(key))))
+
+
+def accept(dispute_id: int, actor: Actor, *, reason: str = "", key: Key | None = None) -> Answer:
+    """Gives in, once per key: the dispute is lost once the processor has confirmed it. DisputeRefused."""
+    return _order(dispute_id, key, actor, lambda order: _want_acceptance(dispute_id, actor, reason, order))
 
 
 def look_after_disputes() -> int:
@@ -78,8 +95,39 @@ def look_after_disputes() -> int:
     return len(due)
 
 
-@in_transaction
-def _write(dispute_id: int, response: Response, actor: Actor) -> None:
+def _order(dispute_id: int, key: Key | None, actor: Actor, want: Callable[[Order], object]) -> Answer:
+    """Writes down what is wanted, with the claim on the key, then sends it."""
+
+    @in_transaction
+    def start() -> Order:
+        reference = new_id("dpo")
+        order = Order(key, reference, take(key, operation=reference) if key else None)
+        want(order)
+        before_words()
+        return order
+
+    try:
+        order = start()
+    except KeyTaken:
+        assert key is not None
+        return _repeat(dispute_id, key, actor)
+    with at_work(order.claim_id):
+        after_words()
+        return _pursue(dispute_id, actor, order.claim_id)
+
+
+def _repeat(dispute_id: int, key: Key, actor: Actor) -> Answer:
+    """The kept answer; or the order sent once more, under its own reference, where its sender is gone."""
+    settled = settle(key)
+    if isinstance(settled, Answer):
+        return settled
+    if settled is None or not take_over(settled):
+        raise KeyInUse(key.text)
+    with at_work(settled.claim_id):
+        return _pursue(dispute_id, actor, settled.claim_id)
+
+
+def _write(dispute_id: int, response: Response, actor: Actor, order: Order) -> dict[str, Any]:
     dispute = lock_dispute(dispute_id)
     before = shown(dispute)
     if response.evidence or response.submit:
@@ -89,7 +137,7 @@ def _write(dispute_id: int, response: Response, actor: Actor) -> None:
         _check_desk(dispute)
         if not dispute.evidence:
             raise DisputeRefused(f"There is no evidence for {dispute.public_id} yet.", param="evidence")
-        _want(dispute, Dispute.Wanted.SUBMIT)
+        _want(dispute, Dispute.Wanted.SUBMIT, order)
     dispute.metadata = merged(dispute.metadata, response.metadata, clear=response.clear_metadata)
     dispute.save()
     told = ", ".join(sorted(response.evidence))
@@ -97,11 +145,11 @@ def _write(dispute_id: int, response: Response, actor: Actor) -> None:
         timeline_of_dispute(
             dispute, "dispute.submitting" if response.submit else "dispute.evidence", actor, reason=told
         )
-    tell(dispute, "updated", actor, before)
+    tell(dispute, "updated", actor, before, key=order.key.text if order.key else "")
+    return shown(dispute)
 
 
-@in_transaction
-def _want_acceptance(dispute_id: int, actor: Actor, reason: str) -> None:
+def _want_acceptance(dispute_id: int, actor: Actor, reason: str, order: Order) -> None:
     dispute = lock_dispute(dispute_id)
     _check_answerable(dispute)
     if dispute.is_inquiry:
@@ -110,7 +158,7 @@ def _want_acceptance(dispute_id: int, actor: Actor, reason: str) -> None:
             "Refund the charge instead, or answer it."
         )
     _check_desk(dispute)
-    _want(dispute, Dispute.Wanted.ACCEPT)
+    _want(dispute, Dispute.Wanted.ACCEPT, order)
     dispute.save()
     timeline_of_dispute(dispute, "dispute.accepting", actor, reason=reason)
 
@@ -119,7 +167,7 @@ def _check_answerable(dispute: Dispute) -> None:
     if not dispute.is_open:
         raise DisputeClosed(f"Dispute {dispute.public_id} is already closed ({dispute.state}).")
     if dispute.state not in Dispute.ANSWERABLE:
-        raise DisputeRefused(
+        raise DisputeClosed(
             f"Evidence for dispute {dispute.public_id} was submitted already; its outcome is awaited."
         )
     if dispute.wanted:
@@ -152,24 +200,36 @@ def _evidence(dispute: Dispute, given: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _want(dispute: Dispute, wanted: str) -> None:
-    dispute.wanted, dispute.wanted_reference = wanted, new_id("dpo")
+def _want(dispute: Dispute, wanted: str, order: Order) -> None:
+    dispute.wanted, dispute.wanted_reference, dispute.claim_id = wanted, order.reference, order.claim_id
     dispute.looks = 0
     patience = settings.PROCESSOR_TIMEOUT_SECONDS + FIRST_LOOK_SECONDS
     dispute.next_look_at = timezone.now() + timedelta(seconds=patience)
 
 
-def _pursue(dispute_id: int, actor: Actor) -> dict[str, Any]:
+def _pursue(dispute_id: int, actor: Actor, claim_id: int | None = None) -> Answer:
     """Sends what is wanted, under its reference, and books the answer. May be repeated."""
     dispute = Dispute.objects.get(pk=dispute_id)
     if dispute.wanted:
         said = _ask(dispute)
+        after_answer()
         if isinstance(said, DisputeReport):
             book_report(dispute.charge_id, said, actor)
         else:
             _note(dispute_id, dispute.wanted_reference, said, actor)
+        after_booked()
         kick()
-    return _show(dispute_id)
+    return _told(dispute_id, claim_id)
+
+
+def _told(dispute_id: int, claim_id: int | None) -> Answer:
+    """What is kept; while the processor's word is awaited, the dispute as it stands, and a retry asks again."""
+    if claim_id is not None and (kept := kept_under(claim_id)):
+        return replace(kept, replayed=False)
+    row = queries.all_disputes().get(pk=dispute_id)
+    if claim_id is not None:
+        let_go(claim_id)
+    return Answer(200, as_json(shown(row)), final=claim_id is None and not row.wanted)
 
 
 def _ask(dispute: Dispute) -> DisputeReport | Declined | Unknown:
@@ -190,9 +250,12 @@ def _note(dispute_id: int, reference: str, said: Declined | Unknown, actor: Acto
     if isinstance(said, Unknown):
         timeline_of_dispute(dispute, "dispute.unconfirmed", actor, reason=said.reason)
         return
-    wanted, dispute.wanted, dispute.wanted_reference = dispute.wanted, "", ""
+    wanted, claim_id = dispute.wanted, dispute.claim_id
+    dispute.want_nothing()
     dispute.next_look_at = timezone.now()
     dispute.save()
+    if claim_id is not None:
+        keep_answer(claim_id, Answer(200, as_json(shown(dispute))))
     timeline_of_dispute(dispute, "dispute.refused", actor, reason=said.decline_code)
     raise_alert(
         kind="dispute_answer_refused",
@@ -203,7 +266,3 @@ def _note(dispute_id: int, reference: str, said: Declined | Unknown, actor: Acto
         currency=dispute.currency,
         amount_minor=dispute.amount_minor,
     )
-
-
-def _show(dispute_id: int) -> dict[str, Any]:
-    return shown(queries.all_disputes().get(pk=dispute_id))

@@ -13,11 +13,13 @@ from controls.services import raise_alert
 from core.db import in_transaction, release_connection
 from core.ids import new_id
 from core.money import display
+from idempotency.keys import Answer
+from idempotency.services import keep_answer
 from ledger.services import post
 from payments import bookings, queries, routing, serializers
 from payments.attempts import Actor
 from payments.bookings import Money
-from payments.conclusions.drafts import EventDraft
+from payments.conclusions.drafts import EventDraft, as_json
 from payments.fees import dispute_fee
 from payments.models import BalanceTransaction, Charge, Dispute
 from payments.services.records import record_of, timeline_of_dispute
@@ -149,7 +151,7 @@ def _open(charge: Charge, report: DisputeReport, actor: Actor) -> Dispute:
 
 
 def _move(dispute: Dispute, report: DisputeReport, actor: Actor) -> None:
-    before = shown(dispute)
+    before, claim_id = shown(dispute), dispute.claim_id
     way = WAYS.get(dispute.state, {}).get(report.state, ())
     is_news = bool(way) or report.state == dispute.state
     if is_news and dispute.is_open:
@@ -168,6 +170,8 @@ def _move(dispute: Dispute, report: DisputeReport, actor: Actor) -> None:
             tell(dispute, "funds_reinstated", actor, before)
     else:
         tell(dispute, "updated", actor, before)
+    if claim_id is not None and not dispute.wanted:
+        keep_answer(claim_id, Answer(200, as_json(shown(dispute))))
 
 
 def _step(dispute: Dispute, step: str, actor: Actor) -> None:
@@ -180,7 +184,7 @@ def _step(dispute: Dispute, step: str, actor: Actor) -> None:
         case "win":
             balance = _reinstatement(dispute)
     if dispute.state not in Dispute.ANSWERABLE:
-        dispute.wanted = dispute.wanted_reference = ""
+        dispute.want_nothing()
     if not dispute.is_open:
         dispute.next_look_at = None
     dispute.save()

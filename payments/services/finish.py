@@ -11,8 +11,7 @@ from core.faults import fault_point
 from core.ids import new_id
 from core.processes import me
 from idempotency.keys import Answer
-from idempotency.models import Claim
-from idempotency.services import is_ours, keep_answer, let_go
+from idempotency.services import is_ours, keep_answer, kept_under, let_go
 from ledger.lines import reversed_lines
 from ledger.models import LedgerTransaction
 from ledger.queries import lines_of
@@ -177,9 +176,8 @@ def _give_back(started: LedgerTransaction, conclusion: Conclusion, reference: st
 def kept_answer(operation: Operation) -> Answer:
     """What the client of an ended operation is told, whoever ended it. Where its claim is forgotten by now, the
     payment itself tells, as it stands."""
-    claim = Claim.objects.filter(pk=operation.claim_id).first() if operation.claim_id else None
-    if claim is not None and claim.status is not None and claim.body is not None:
-        return Answer(claim.status, claim.body, replayed=True, original_request=claim.request_id)
+    if operation.claim_id and (kept := kept_under(operation.claim_id)):
+        return kept
     shown = pending_answer(undertaking_of(operation.public_id))
     return replace(shown, final=True, original_request=operation.request_id)
 

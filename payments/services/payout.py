@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.db import in_transaction
+from core.errors import InvalidRequest
 from core.ids import new_id
 from idempotency.keys import Answer, Key
 from idempotency.services import answer_once
@@ -161,7 +162,7 @@ def _account(caller: Caller, asked: NewPayout) -> BankAccount:
     if asked.destination:
         found = accounts.filter(public_id=asked.destination).first()
         if found is None or found.currency != asked.currency:
-            raise PayoutRefused(
+            raise InvalidRequest(
                 f"No such external account for {asked.currency.upper()}: '{asked.destination}'",
                 param="destination",
             )

@@ -10,7 +10,6 @@ from core.errors import ParameterUnknown
 from core.listing import ListParams, list_page
 from core.params import Params
 from idempotency.middleware import answer_response
-from idempotency.services import answer_once
 from payments import queries, serializers
 from payments.attempts import Actor
 from payments.models import Dispute
@@ -55,20 +54,17 @@ class DisputeDetail(PaymentView):
         return Response(show_disputes([queries.dispute(self.caller, public_id)])[0])
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
-        """What the call does may be repeated, so its answer is kept under the key only once it is there."""
         asked = self.read(request, DisputeUpdateParams)
         row = queries.dispute(self.caller, public_id)
-        said = answer_dispute.respond(
-            row.pk,
-            answer_dispute.Response(
-                evidence=_checked(asked.evidence),
-                metadata=asked.metadata,
-                clear_metadata=self.given(request).get("metadata") == "",
-                submit=bool(asked.submit),
-            ),
-            self.actor(request),
+        said = answer_dispute.Response(
+            evidence=_checked(asked.evidence),
+            metadata=asked.metadata,
+            clear_metadata=self.given(request).get("metadata") == "",
+            submit=bool(asked.submit),
         )
-        return answer_response(answer_once(self.key(request), lambda: said))
+        return answer_response(
+            answer_dispute.respond(row.pk, said, self.actor(request), key=self.key(request))
+        )
 
     def actor(self, request: Request) -> Actor:
         key = self.key(request)
@@ -79,8 +75,7 @@ class DisputeClose(DisputeDetail):
     def post(self, request: Request, public_id: str) -> HttpResponse:
         self.read(request, Params)
         row = queries.dispute(self.caller, public_id)
-        said = answer_dispute.accept(row.pk, self.actor(request))
-        return answer_response(answer_once(self.key(request), lambda: said))
+        return answer_response(answer_dispute.accept(row.pk, self.actor(request), key=self.key(request)))
 
 
 def show_disputes(rows: list[Dispute]) -> list[dict[str, Any]]:

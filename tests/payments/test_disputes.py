@@ -227,7 +227,9 @@ def test_evidence_is_kept_when_the_processor_says_nothing_and_is_sent_again(
 ) -> None:
     dispute = disputed(bank, charge)
     bank.answers = [Unknown("no answer")]
-    said = respond(dispute.pk, Response(evidence={"customer_name": "Ada"}, submit=True), STAFF)
+    said = json.loads(
+        respond(dispute.pk, Response(evidence={"customer_name": "Ada"}, submit=True), STAFF).body
+    )
     assert (said["status"], said["evidence"]["customer_name"]) == ("needs_response", "Ada")
     with pytest.raises(DisputeRefused):
         respond(dispute.pk, Response(evidence={"customer_name": "Bob"}), STAFF)
@@ -249,7 +251,7 @@ def test_a_refused_answer_keeps_the_texts_and_asks_for_a_person(bank: DisputingB
 
 def test_accepting_loses_and_is_final(caller: Caller, bank: DisputingBank, charge: Charge) -> None:
     dispute = disputed(bank, charge)
-    assert accept(dispute.pk, STAFF, reason="Our mistake")["status"] == "lost"
+    assert json.loads(accept(dispute.pk, STAFF, reason="Our mistake").body)["status"] == "lost"
     assert TimelineEntry.objects.filter(dispute=dispute, reason="Our mistake", actor="staff:ada").exists()
     with pytest.raises(DisputeClosed):
         accept(dispute.pk, STAFF)
