@@ -26,6 +26,13 @@ class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # n
         return None if value is None else str(value)
 
 
+class SnapshotField(models.TextField):  # type: ignore[type-arg]  # no subscript at run time
+    """PostgreSQL's pg_snapshot: which database transactions had ended at a moment."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "pg_snapshot"
+
+
 class LedgerAccount(models.Model):
     """A place where money of one currency and one mode is counted; `merchant:…` belongs to its merchant."""
 
@@ -69,10 +76,16 @@ class LedgerLimit(models.Model):
     kind = models.TextField(default="", db_default="", blank=True)
     max_balance_minor = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    # The database transaction that set it.
+    xid = TransactionIdField(db_default=Func(function="pg_current_xact_id"), editable=False)
 
     class Meta:
         db_table = "ledger_limit"
-        indexes = [models.Index(fields=["account", "kind", "id"], name="ledger_limit_latest")]
+        indexes = [
+            models.Index(fields=["account", "kind", "id"], name="ledger_limit_latest"),
+            # What became visible after a seal, whatever its id.
+            models.Index(fields=["xid"], name="ledger_limit_xid"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind or 'every kind'}: {self.max_balance_minor}"
@@ -159,6 +172,33 @@ class LedgerEntry(models.Model):
         return f"{side} {amount_text(abs(self.amount_minor), self.currency)}"
 
 
+class LedgerLimitProof(models.Model):
+    """What a posting saw that took an account toward its limit: the account's entries in the database transactions
+    that had ended by then, and its own up to `last_entry_id`. So it can be told for ever whether it was within the
+    limit. PostgreSQL writes it, in the trigger that asks."""
+
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    limit = models.ForeignKey(
+        LedgerLimit, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    seen = SnapshotField()
+    last_entry_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_limit_proof"
+        constraints = [
+            models.UniqueConstraint(fields=["transaction", "account"], name="ledger_limit_proof_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"proof {self.pk}"
+
+
 class LedgerSeal(models.Model):
     """One batch of transactions that had become visible, hashed, and linked to the one before. It covers what has
     an id above `base_id` and an xid from the last seal's watermark up to its own. A restored database counts
@@ -174,6 +214,8 @@ class LedgerSeal(models.Model):
     leaves = models.BinaryField()
     watermark = TransactionIdField()
     base_id = models.BigIntegerField()
+    # The same of limits.
+    limit_base_id = models.BigIntegerField(default=0, db_default=0)
     system_identifier = models.BigIntegerField()
     sealed_at = models.DateTimeField()
 

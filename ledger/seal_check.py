@@ -3,15 +3,25 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.db import connection
 
+from ledger import leaves
 from ledger.checks import MAX_FINDINGS, Finding
-from ledger.leaves import BROUGHT, NEXT, Leaves, read_kept
+from ledger.clusters import Move, moves
+from ledger.leaves import (
+    BROUGHT,
+    BROUGHT_LIMITS,
+    NEXT,
+    NEXT_LIMITS,
+    TABLE_BITS,
+    Covered,
+    Leaves,
+    read_kept,
+)
 from ledger.merkle import NOTHING
-from ledger.models import LedgerSeal
-from ledger.seals import hash_of, restored_up_to
+from ledger.models import LedgerLimit, LedgerSeal
+from ledger.seals import hash_of
 
 Progress = Callable[[int], None]
 
@@ -25,18 +35,6 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.number} {self.hash}"
-
-
-MOVES = """
-    SELECT number, base_id FROM (
-        SELECT number, base_id, system_identifier,
-            lag(system_identifier) OVER (ORDER BY number) AS earlier FROM ledger_seal
-    ) seal WHERE earlier <> system_identifier ORDER BY number
-"""
-MOVED_SINCE = """
-    SELECT last.number, last.base_id FROM (SELECT * FROM ledger_seal ORDER BY number DESC LIMIT 1) last
-    WHERE last.system_identifier <> (SELECT system_identifier FROM pg_control_system())
-"""
 
 
 class AnchorInvalid(Exception):
@@ -68,7 +66,7 @@ def wrong_seals(anchor: list[Head], progress: Progress) -> Iterator[Finding]:
     """Every difference between the seals, what they cover, and the heads. `progress` hears how many entries of how
     a batch were read. One batch is in memory at a time."""
     expected = {known.number: known.hash for known in anchor}
-    moves = _moves()
+    moved = moves()
     before: LedgerSeal | None = None
     for number in LedgerSeal.objects.order_by("number").values_list("number", flat=True).iterator():
         seal = LedgerSeal.objects.get(pk=number)
@@ -76,7 +74,7 @@ def wrong_seals(anchor: list[Head], progress: Progress) -> Iterator[Finding]:
         wanted = expected.pop(number, None)
         if wanted not in (None, bytes(seal.hash).hex()):
             yield Finding(str(seal), "has another hash than the head that was kept outside")
-        yield from _wrong_entries(seal, before, moves)
+        yield from _wrong_entries(seal, before, moved)
         progress(seal.entries)
         seal.leaves = b""
         before = seal
@@ -93,60 +91,70 @@ def _wrong_link(seal: LedgerSeal, before: LedgerSeal | None) -> Iterator[Finding
         yield Finding(str(seal), "was changed: its hash is that of something else")
 
 
-def _wrong_entries(
-    seal: LedgerSeal, before: LedgerSeal | None, moves: list[tuple[int, int]]
-) -> Iterator[Finding]:
-    found = Leaves(*_covered(seal, before, moves))
+def _wrong_entries(seal: LedgerSeal, before: LedgerSeal | None, moved: list[Move]) -> Iterator[Finding]:
+    found = Leaves(_covered(seal, before, moved))
     if found.root == bytes(seal.root):
         return
     sealed, present = read_kept(bytes(seal.leaves)), read_kept(found.kept)
-    wrong = sorted({entry for entry, _ in sealed.items() ^ present.items()})
+    wrong = sorted({kept for kept, _ in sealed.items() ^ present.items()})
     if not wrong:
         yield Finding(str(seal), "covers other content than it says, and so does its list of entries")
-    for entry in wrong[:MAX_FINDINGS]:
+    for kept in wrong[:MAX_FINDINGS]:
         yield Finding(
-            f"entry {entry}", f"{_what_is_wrong(entry, sealed, present)} ({seal}, {seal.sealed_at:%F %T} UTC)"
+            _name(kept), f"{_what_is_wrong(kept, sealed, present)} ({seal}, {seal.sealed_at:%F %T} UTC)"
         )
     if len(wrong) > MAX_FINDINGS:
         yield Finding(str(seal), f"{len(wrong) - MAX_FINDINGS} further entries of it are wrong")
 
 
-def _what_is_wrong(entry: int, sealed: dict[int, bytes], present: dict[int, bytes]) -> str:
-    if entry not in sealed:
+def _name(kept: int) -> str:
+    row_id = kept & ~TABLE_BITS
+    match kept & TABLE_BITS:
+        case leaves.LIMIT:
+            limit = LedgerLimit.objects.select_related("account").filter(pk=row_id).first()
+            return (
+                f"limit {row_id} of {limit.account} ({limit.kind or 'every kind'})"
+                if limit
+                else f"limit {row_id}"
+            )
+        case leaves.PROOF:
+            return f"proof {row_id} of a limit"
+        case _:
+            return f"entry {row_id}"
+
+
+def _what_is_wrong(kept: int, sealed: dict[int, bytes], present: dict[int, bytes]) -> str:
+    table, row_id = kept & TABLE_BITS, kept & ~TABLE_BITS
+    if kept not in sealed:
         return "was added to what is sealed"
-    if entry in present:
+    if table == leaves.LIMIT:
+        return "was changed, or its account was" if kept in present else "is gone"
+    if table == leaves.PROOF:
+        return "was changed" if kept in present else "is gone, or its transaction is"
+    if kept in present:
         return "was changed, or its transaction or its account was"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT transaction_id FROM ledger_entry WHERE id = %s", [entry])
+        cursor.execute("SELECT transaction_id FROM ledger_entry WHERE id = %s", [row_id])
         row = cursor.fetchone()
     return "is gone" if row is None else f"left its place, or its transaction {row[0]} did or is gone"
 
 
-def _covered(
-    seal: LedgerSeal, before: LedgerSeal | None, moves: list[tuple[int, int]]
-) -> tuple[str, dict[str, Any]]:
+def _covered(seal: LedgerSeal, before: LedgerSeal | None, moved: list[Move]) -> Covered:
     values = {
         "base_id": seal.base_id,
+        "limit_base_id": seal.limit_base_id,
         "since": str(before.watermark if before else 0),
         "watermark": str(seal.watermark),
     }
     if before is not None and before.system_identifier != seal.system_identifier:
-        return BROUGHT, values | {"old_base_id": before.base_id}
-    brought = next((base_id for number, base_id in moves if number > seal.number), None)
-    if brought is None:
-        return NEXT, values
+        old = {"old_base_id": before.base_id, "old_limit_base_id": before.limit_base_id}
+        return Covered(BROUGHT, BROUGHT_LIMITS, values | old)
+    later = next((move for move in moved if move.number > seal.number), None)
+    if later is None:
+        return Covered(NEXT, NEXT_LIMITS, values)
     # A later cluster counts its transactions anew: what it booked has numbers of ours, and higher ids.
-    return f"{NEXT} AND t.id <= %(brought)s", values | {"brought": brought}
-
-
-def _moves() -> list[tuple[int, int]]:
-    """The number of each seal that was the first in another cluster, with the highest id that was brought there;
-    the move into this cluster too, when nothing was sealed here yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(MOVES)
-        moves = [(int(number), int(base_id)) for number, base_id in cursor.fetchall()]
-        cursor.execute(MOVED_SINCE)
-        row = cursor.fetchone()
-    if row is not None:
-        moves.append((row[0] + 1, max(row[1], restored_up_to())))
-    return moves
+    return Covered(
+        f"{NEXT} AND t.id <= %(brought)s",
+        f"{NEXT_LIMITS} AND l.id <= %(limits_brought)s",
+        values | {"brought": later.base_id, "limits_brought": later.limit_base_id},
+    )

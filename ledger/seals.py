@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from core.db import in_transaction
 from ledger import snapshots
-from ledger.leaves import BROUGHT, NEXT, Leaves, seal_hash
+from ledger.clusters import restored_up_to
+from ledger.leaves import BROUGHT, BROUGHT_LIMITS, NEXT, NEXT_LIMITS, Covered, Leaves, seal_hash
 from ledger.merkle import NOTHING
 from ledger.models import LedgerSeal
 
@@ -29,11 +30,7 @@ CUT = """
     ) next
 """
 COUNT = "SELECT count(*) FROM ledger_transaction t WHERE {covered}"
-# Rows that a restore wrote were written by another transaction than they name.
-RESTORED = """
-    SELECT coalesce(max(id), 0) FROM ledger_transaction
-    WHERE xmin::text::bigint <> xid::text::bigint & 4294967295
-"""
+LIMITS_WAIT = "SELECT EXISTS (SELECT FROM ledger_limit l WHERE {covered})"
 TAIL = """
     SELECT count(*), min(t.booked_at) FROM ledger_transaction t, ledger_mark() mark
     WHERE {unsealed}
@@ -68,30 +65,39 @@ def seal_next(check: Check | None = None) -> LedgerSeal | None:
         return None
     last = LedgerSeal.objects.order_by("-number").first()
     if last is not None and last.system_identifier != system_identifier:
-        covered, values = (
-            BROUGHT,
-            {
-                "old_base_id": last.base_id,
-                "base_id": max(last.base_id, restored_up_to()),
-                "since": str(last.watermark),
-                # This cluster's transactions are counted from here.
-                "watermark": "0",
-            },
-        )
+        covered = _brought(last)
     else:
-        covered, values = (
-            NEXT,
-            {
-                "base_id": last.base_id if last else 0,
-                "since": str(last.watermark if last else 0),
-                "watermark": str(visible_below),
-            },
-        )
-        cut = _cut(values)
-        if cut is None:
+        found = _next(last, visible_below)
+        if found is None:
             return None
-        values["watermark"] = str(cut)
-    return _seal(last, system_identifier, covered, values, check)
+        covered = found
+    return _seal(last, system_identifier, covered, check)
+
+
+def _brought(last: LedgerSeal) -> Covered:
+    values = {
+        "old_base_id": last.base_id,
+        "base_id": max(last.base_id, restored_up_to("ledger_transaction")),
+        "old_limit_base_id": last.limit_base_id,
+        "limit_base_id": max(last.limit_base_id, restored_up_to("ledger_limit")),
+        "since": str(last.watermark),
+        # This cluster's transactions are counted from here.
+        "watermark": "0",
+    }
+    return Covered(BROUGHT, BROUGHT_LIMITS, values)
+
+
+def _next(last: LedgerSeal | None, visible_below: int) -> Covered | None:
+    values = {
+        "base_id": last.base_id if last else 0,
+        "limit_base_id": last.limit_base_id if last else 0,
+        "since": str(last.watermark if last else 0),
+        "watermark": str(visible_below),
+    }
+    cut = _cut(values)
+    if cut is None:
+        return None
+    return Covered(NEXT, NEXT_LIMITS, values | {"watermark": str(cut)})
 
 
 def unsealed() -> Tail:
@@ -119,36 +125,38 @@ def hash_of(seal: LedgerSeal) -> bytes:
         seal.base_id,
         seal.system_identifier,
         seal.sealed_at.isoformat(),
+        # Seals from before there was one have none, and keep their hash.
+        *([seal.limit_base_id] if seal.limit_base_id else []),
     )
 
 
 def _seal(
     last: LedgerSeal | None,
     system_identifier: int,
-    covered: str,
-    values: dict[str, Any],
+    covered: Covered,
     check: Check | None,
 ) -> LedgerSeal:
-    leaves = Leaves(covered, values)
+    leaves, values = Leaves(covered), covered.values
     with connection.cursor() as cursor:
-        cursor.execute(COUNT.format(covered=covered), values)
+        cursor.execute(COUNT.format(covered=covered.transactions), values)
         (transactions,) = cursor.fetchone()
     seal = LedgerSeal(
         number=last.number + 1 if last else 1,
         previous=bytes(last.hash) if last else NOTHING,
         root=leaves.root,
         transactions=transactions,
-        entries=len(leaves.hashes),
+        entries=leaves.entries,
         leaves=leaves.kept,
         watermark=int(values["watermark"]),
         base_id=values["base_id"],
+        limit_base_id=values["limit_base_id"],
         system_identifier=system_identifier,
         sealed_at=timezone.now(),
     )
     seal.hash = hash_of(seal)
-    snapshots.add(covered, values)
+    snapshots.add(covered.transactions, values)
     if check is not None:
-        check(covered, values)
+        check(covered.transactions, values)
     seal.save(force_insert=True)
     return seal
 
@@ -158,15 +166,10 @@ def _cut(values: dict[str, Any]) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(CUT.format(covered=NEXT), {**values, "most": MAX_TRANSACTIONS})
         first, beyond, number = cursor.fetchone()
-    if not number:
+        cursor.execute(LIMITS_WAIT.format(covered=NEXT_LIMITS), values)
+        (limits_wait,) = cursor.fetchone()
+    if not number and not limits_wait:
         return None
     if beyond is None:
         return int(values["watermark"])
     return int(beyond if beyond > first else first + 1)
-
-
-def restored_up_to() -> int:
-    """The highest id that a restore brought into this cluster, where one did."""
-    with connection.cursor() as cursor:
-        cursor.execute(RESTORED)
-        return int(cursor.fetchone()[0])

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from gateway.embedded import EmbeddedPostgres, _postgres
+from ledger.limits import set_limit
 from ledger.models import LedgerSeal
 from ledger.queries import balances
 from ledger.seal_check import Head, head
@@ -18,6 +19,7 @@ from ledger.seals import seal_all, unsealed
 from merchants.services import create_merchant
 from tests.conftest import Books, point_django_at
 from tests.ledger.bookings import hold, post
+from tests.ledger.test_limits import available, money
 from tests.ledger.test_verify_ledger import verify, verify_broken
 
 DATABASE = "restored"
@@ -36,6 +38,9 @@ def before(books: Books) -> tuple[int, Head]:
         post(merchant_id, hold(merchant_id, amount_minor))
         seal_all()
     post(merchant_id, hold(merchant_id, 400))
+    set_limit(available(merchant_id), "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=0)
+    post(merchant_id, money(merchant_id, -1_000), kind="available")
+    pay_out(merchant_id, 600)
     known = head()
     assert known is not None
     return merchant_id, known
@@ -61,6 +66,10 @@ def restored(books: Books, before: tuple[int, Head], tmp_path: Path) -> Iterator
             point_django_at(was)
 
 
+def pay_out(merchant_id: int, amount_minor: int) -> None:
+    post(merchant_id, money(merchant_id, amount_minor), kind="payout_started")
+
+
 def _run(program: str, *arguments: str) -> None:
     done = subprocess.run([str(_postgres(program)), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,13 +87,13 @@ def test_books_survive_a_restore_elsewhere(
     anchor.write_text(f"{known}\n")
     assert verify("--quiet", f"--anchor={anchor}") == ""
     assert held(merchant_id) == -700
-    assert unsealed().transactions == 1
+    assert unsealed().transactions == 3
 
     # Before and after the first seal of this cluster, whose transactions may have numbers that were used before.
     post(merchant_id, hold(merchant_id, 800))
     assert held(merchant_id) == -1_500
-    assert unsealed().transactions == 2
-    assert seal_all() == 2
+    assert unsealed().transactions == 4
+    assert seal_all() == 4
     post(merchant_id, hold(merchant_id, 1_600))
     assert seal_all() == 1
     assert unsealed().transactions == 0
@@ -96,6 +105,30 @@ def test_books_survive_a_restore_elsewhere(
     # In what was sealed there, in what was sealed here first, and in what is new here.
     for amount_minor in (100, 400, 800):
         assert_tampering_is_found(restored, amount_minor)
+
+
+def test_limits_and_their_proofs_survive_a_restore(
+    before: tuple[int, Head], restored: psycopg.Connection
+) -> None:
+    """What was asked there is measured there, what is asked here sees all that came along."""
+    merchant_id = before[0]
+    seal_all()
+    pay_out(merchant_id, 300)
+    assert verify("--quiet") == ""
+    set_limit(available(merchant_id), "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=10)
+    pay_out(merchant_id, 110)
+    seal_all()
+    assert verify("--quiet") == ""
+    restored.execute("SET session_replication_role = replica")
+    for old, new in ((0, 7), (10, 11)):
+        restored.execute(
+            "UPDATE ledger_limit SET max_balance_minor = %s WHERE max_balance_minor = %s", [new, old]
+        )
+        assert "was changed, or its account was" in verify_broken("--quiet")
+        restored.execute(
+            "UPDATE ledger_limit SET max_balance_minor = %s WHERE max_balance_minor = %s", [old, new]
+        )
+    assert verify("--quiet") == ""
 
 
 def assert_tampering_is_found(restored: psycopg.Connection, amount_minor: int) -> None:

@@ -26,6 +26,8 @@ TABLES = [
     "ledger_account",
     "ledger_transaction",
     "ledger_entry",
+    "ledger_limit",
+    "ledger_limit_proof",
     "ledger_seal",
     "ledger_hour",
     "ledger_open_item",

@@ -10,8 +10,6 @@ from django.core.management import CommandError, call_command
 
 from ledger import checks
 from ledger.checks import Finding, register, registered
-from ledger.limits import set_limit
-from ledger.lines import credit, debit
 from ledger.models import LedgerTransaction
 from ledger.services import reverse
 from tests.ledger.bookings import fresh_reference, hold, post
@@ -107,16 +105,6 @@ def test_a_reversal_of_something_else_is_found(
     reversal = reverse(booked, reference=fresh_reference())
     tamper.execute("UPDATE ledger_transaction SET reverses_id = %s WHERE id = %s", [other.pk, reversal.pk])
     assert f"is not the exact opposite of transaction {other.pk}" in verify_broken("--quiet")
-
-
-def test_a_balance_beyond_its_limit_is_found(merchant_id: int, tamper: psycopg.Connection) -> None:
-    place = f"merchant:{merchant_id}:available"
-    set_limit(place, "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=0)
-    given = post(merchant_id, [credit(place, "eur", 500), debit("bank:main", "eur", 500)])
-    post(merchant_id, [debit(place, "eur", 500), credit("bank:main", "eur", 500)], kind="payout_started")
-    assert verify("--quiet") == ""
-    tamper.execute("DELETE FROM ledger_entry WHERE transaction_id = %s", [given.pk])
-    assert f"{place} EUR: has a balance of 5.00 EUR; its limits allow 0.00 EUR at most" in verify_broken()
 
 
 def test_a_guard_that_is_switched_off_is_found(books: Any) -> None:
