@@ -184,6 +184,8 @@ class AuditEntry(models.Model):
     class Meta:
         db_table = "controls_audit"
         verbose_name_plural = "audit entries"
+        # Where what left the house is written down.
+        permissions = [("export_lists", "Can export lists")]
         indexes = [
             models.Index("username", models.F("id").desc(), name="audit_by_person"),
             models.Index("object_name", models.F("id").desc(), name="audit_by_object"),

@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from core.audit import note
+from core.exporting import Exportable
 from core.showing import age, badge, link, mode, moment, money, page_url, words
 
 __all__ = [
@@ -67,7 +68,7 @@ class Audited:
         note(request, kind, " ".join(filter(None, [text, self.audit_words(row)])), row)
 
 
-class ReadOnlyAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ReadOnlyAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """A table that services alone write. With `page_template`, its rows have a page made by `page`."""
 
     paginator = InfinitePaginator

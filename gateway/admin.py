@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from core.console import Audited
+from core.exporting import Exportable
 from core.showing import link, page_url
 from gateway.second_factor import forget
 
@@ -30,10 +31,19 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class PersonAdmin(Audited, UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class PersonAdmin(Exportable, Audited, UserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """People who leave are made inactive, not deleted: what they did must keep its name. Who may make people gives
     roles to others, never to themselves, and no rights that are in no role."""
 
+    export_fields = [
+        "username",
+        "email",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "date_joined",
+        "last_login",
+    ]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

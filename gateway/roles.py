@@ -10,16 +10,19 @@ from django.db.models import Q
 BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation", "receipts")
 # Looked at by those who answer for the others' doings.
 CONFIDENTIAL = ("controls.view_auditentry",)
+EXPORT = "controls.export_lists"
 
 SUPPORT = {"payments.add_refund", "webhooks.change_delivery", "receipts.change_receipt"}
 FINANCE = {
+    EXPORT,
     "payments.add_refund",
     "controls.change_alert",
     "reconciliation.work_break",
     "reconciliation.add_reportfile",
 }
-APPROVER = {"controls.change_alert", "controls.change_approval", "reconciliation.approve_break"}
+APPROVER = {EXPORT, "controls.change_alert", "controls.change_approval", "reconciliation.approve_break"}
 RISK = {
+    EXPORT,
     "controls.change_alert",
     "payments.add_routingrule",
     "payments.change_routingrule",

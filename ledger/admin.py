@@ -67,6 +67,7 @@ class EntryInline(Columns, TabularInline):  # type: ignore[misc]  # unfold has n
 
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
+    export_fields = ["address", "currency", "livemode", "merchant__public_id", "merchant__name", "created_at"]
     list_display = ["address", "currency", "mode", "merchant", "created"]
     ordering = ["address", "currency"]
     sortable_by = ["address"]
@@ -121,6 +122,10 @@ class LedgerAccountAdmin(Columns, ReadOnlyAdmin):
 
 @admin.register(LedgerTransaction)
 class LedgerTransactionAdmin(Columns, ReadOnlyAdmin):
+    export_fields = [
+        *("id", "reference", "kind", "livemode", "merchant__public_id", "merchant__name"),
+        *("occurred_at", "booked_at", "reverses__reference"),
+    ]
     list_display = ["reference", "kind", "merchant", "mode", "occurred", "booked"]
     list_filter = [("livemode", ModeFilter)]
     list_select_related = ["merchant"]
@@ -144,6 +149,17 @@ class LedgerTransactionAdmin(Columns, ReadOnlyAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(Columns, ReadOnlyAdmin):
+    export_fields = [
+        *(
+            "id",
+            "transaction__reference",
+            "transaction__kind",
+            "account__address",
+            "amount_minor",
+            "currency",
+        ),
+        *("account__livemode", "transaction__booked_at"),
+    ]
     list_display = ["id", "transaction", "account", "debit", "credit"]
     sortable_by = ["id"]
     fields = ["transaction", "account", "debit", "credit"]
@@ -155,6 +171,7 @@ class LedgerEntryAdmin(Columns, ReadOnlyAdmin):
 
 @admin.register(LedgerSeal)
 class LedgerSealAdmin(ReadOnlyAdmin):
+    export_fields = ["number", "sealed_at", "transactions", "entries", "hash"]
     list_display = ["number", "sealed", "transactions", "entries", "digest"]
     sortable_by = ["number"]
     fields = ["number", "sealed", "transactions", "entries", "digest"]

@@ -72,6 +72,9 @@ class MerchantAdmin(ReadOnlyAdmin):
     """Who is paid through us, and with which keys they call."""
 
     page_template = "merchants/merchant.html"
+    export_fields = [
+        *("public_id", "name", "fee_basis_points", "settlement_days", "order_metadata_key", "created_at"),
+    ]
     list_display = ["name_column", "public_id", "usable_keys", "created"]
     list_display_links = None
     search_fields = ["name", "public_id__exact"]

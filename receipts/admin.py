@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from core.console import Audited, DayFilter, ModeFilter, ReadOnlyAdmin, money
+from core.exporting import Exportable
 from receipts.models import Receipt, ReceiptSetting
 from receipts.services.settings import send_again, want_receipts
 
@@ -22,6 +23,20 @@ STATE_COLOURS = {
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
+    export_fields = [
+        *(
+            "public_id",
+            "object_id",
+            "kind",
+            "state",
+            "email",
+            "amount_minor",
+            "currency",
+            "last_error",
+            "livemode",
+        ),
+        *("merchant__public_id", "merchant__name", "created_at", "sent_at"),
+    ]
     list_display = [
         "object_id",
         "kind",
@@ -61,9 +76,10 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReceiptSetting)
-class ReceiptSettingAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ReceiptSettingAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """One form; what it says goes through the service. Receipts are turned off, never forgotten."""
 
+    export_fields = ["merchant__public_id", "merchant__name", "enabled", "language", "test_mode"]
     list_display = ["merchant", "enabled", "language", "test_mode"]
     list_select_related = ["merchant"]
     fields = ["merchant", "enabled", "language", "test_mode"]

@@ -31,6 +31,19 @@ class ResolveForm(forms.Form):
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     page_template = "controls/alert.html"
+    export_fields = [
+        *(
+            "kind",
+            "subject",
+            "state",
+            "message",
+            "amount_minor",
+            "currency",
+            "livemode",
+            "merchant__public_id",
+        ),
+        *("first_seen_at", "last_seen_at", "times", "resolved_at", "resolved_by", "resolved_reason"),
+    ]
     list_display = ["what", "shown_state", "message", "amount", "shown_mode", "merchant", "seen", "times"]
     list_display_links = None
     ordering = ["state", "-last_seen_at"]

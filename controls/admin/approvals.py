@@ -44,6 +44,19 @@ class RefuseForm(forms.Form):
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
     page_template = "controls/approval.html"
+    export_fields = [
+        *("public_id", "action", "subject", "summary", "state", "amount_minor", "currency", "livemode"),
+        *(
+            "maker__username",
+            "reason",
+            "created_at",
+            "expires_at",
+            "checker__username",
+            "decided_at",
+            "decision",
+        ),
+        *("carried_out_at", "result"),
+    ]
     list_display = [
         "what",
         "shown_state",

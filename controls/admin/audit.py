@@ -18,6 +18,20 @@ TONES = {AuditEntry.Kind.REFUSED: "bad", AuditEntry.Kind.REMOVED: "open", AuditE
 class AuditAdmin(ReadOnlyAdmin):
     """A search is for a person's name, an address, an object's name or a request's id, each whole: by index."""
 
+    export_fields = [
+        *(
+            "id",
+            "at",
+            "username",
+            "kind",
+            "model",
+            "object_id",
+            "object_name",
+            "summary",
+            "address",
+            "request_id",
+        ),
+    ]
     list_display = ["when", "username", "what", "object_name", "summary", "address"]
     list_display_links = None
     list_filter = ["kind", ("at", DayFilter)]

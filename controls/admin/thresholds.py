@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from controls.actions import actions
 from controls.models import Threshold
 from core.console import Audited
+from core.exporting import Exportable
 from core.money import CURRENCIES, decimals
 from core.showing import money, words
 
@@ -59,8 +60,9 @@ class ThresholdForm(forms.ModelForm[Threshold]):
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ThresholdAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     form = ThresholdForm
+    export_fields = ["action", "amount_minor", "currency"]
     list_display = ["what", "currency_code", "amount"]
     ordering = ["action", "currency"]
     actions = None

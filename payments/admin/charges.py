@@ -36,6 +36,18 @@ ID_LOOKUPS = {
 @admin.register(Charge)
 class ChargeAdmin(PaymentAdmin):
     page_template = "payments/charge.html"
+    export_fields = [
+        *(
+            "public_id",
+            "payment_intent__public_id",
+            "state",
+            "amount_minor",
+            "captured_minor",
+            "refunded_minor",
+        ),
+        *("fee_minor", "currency", "card_brand", "card_last4", "processor", "processor_id", "description"),
+        *("livemode", "merchant__public_id", "merchant__name", "created_at"),
+    ]
     list_display = ["id_column", "amount", "status", "card", "merchant", "mode", "created"]
     list_display_links = None
     list_select_related = ["merchant", "payment_intent"]

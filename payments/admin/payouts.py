@@ -17,6 +17,10 @@ from payments.showing import state_badge, who
 @admin.register(Payout)
 class PayoutAdmin(PaymentAdmin):
     page_template = "payments/payout.html"
+    export_fields = [
+        *("public_id", "state", "amount_minor", "currency", "arrival_on", "scheduled_on", "processor"),
+        *("failure_code", "livemode", "merchant__public_id", "merchant__name", "created_at"),
+    ]
     list_display = ["id_column", "amount", "status", "account", "arrival", "merchant", "mode", "created"]
     list_display_links = None
     list_select_related = ["merchant", "bank_account"]

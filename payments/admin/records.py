@@ -41,6 +41,18 @@ class OutcomeFilter(admin.SimpleListFilter):
 @admin.register(PaymentIntent)
 class PaymentIntentAdmin(PaymentAdmin):
     page_template = "payments/intent.html"
+    export_fields = [
+        *(
+            "public_id",
+            "state",
+            "amount_minor",
+            "currency",
+            "livemode",
+            "merchant__public_id",
+            "merchant__name",
+        ),
+        *("description", "created_at"),
+    ]
     list_display = ["id_column", "amount", "status", "description", "merchant", "mode", "created"]
     list_display_links = None
     list_filter = ["state", *PAYMENT_FILTERS, ("created_at", DayFilter)]
@@ -64,6 +76,10 @@ class PaymentIntentAdmin(PaymentAdmin):
 @admin.register(Refund)
 class RefundAdmin(PaymentAdmin):
     page_template = "payments/refund.html"
+    export_fields = [
+        *("public_id", "charge__public_id", "state", "amount_minor", "currency", "reason", "livemode"),
+        *("merchant__public_id", "merchant__name", "created_at"),
+    ]
     list_display = ["id_column", "amount", "status", "of_charge", "why", "merchant", "mode", "created"]
     list_display_links = None
     list_select_related = ["merchant", "charge"]
@@ -99,6 +115,19 @@ class OperationAdmin(PaymentAdmin):
     """Each call to a processor; the open ones wait for its word."""
 
     page_template = "payments/operation.html"
+    export_fields = [
+        *(
+            "public_id",
+            "kind",
+            "state",
+            "amount_minor",
+            "currency",
+            "processor",
+            "charge__public_id",
+            "livemode",
+        ),
+        *("merchant__public_id", "merchant__name", "created_at", "deadline_at"),
+    ]
     list_display = [
         *("id_column", "what", "amount", "status", "waiting", "of_charge", "merchant", "mode"),
     ]
@@ -136,6 +165,10 @@ class OperationAdmin(PaymentAdmin):
 @admin.register(BalanceTransaction)
 class BalanceTransactionAdmin(PaymentAdmin):
     page_template = "payments/balance_transaction.html"
+    export_fields = [
+        *("public_id", "type", "source", "amount_minor", "fee_minor", "currency", "state", "available_on"),
+        *("livemode", "merchant__public_id", "merchant__name", "ledger_reference", "created_at"),
+    ]
     list_display = ["id_column", "kind", "amount", "fee", "net", "available", "merchant", "mode", "created"]
     list_display_links = None
     list_filter = ["type", *PAYMENT_FILTERS, ("created_at", DayFilter)]

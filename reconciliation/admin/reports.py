@@ -23,6 +23,10 @@ from reconciliation.terms import terms_of
 @admin.register(ReportFile)
 class ReportFileAdmin(ReadOnlyAdmin):
     page_template = "reconciliation/report.html"
+    export_fields = [
+        *("day", "source", "format", "name", "sha256", "line_count", "posted_lines", "state", "livemode"),
+        *("imported_at", "imported_by"),
+    ]
     list_display = [
         "report",
         "source",

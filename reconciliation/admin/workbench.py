@@ -8,17 +8,18 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
 from core.console import ReadOnlyAdmin
 from core.errors import TollgateError
-from core.money import CURRENCIES, decimals
+from core.exporting import csv_answer, may_export
 from core.showing import badge, mode
+from core.spreadsheet import decimal_text
 from payments.models import BalanceTransaction
 from reconciliation import queries
 from reconciliation.admin.forms import FilterForm, WorkForm
-from reconciliation.export import as_csv
 from reconciliation.kinds import ADVICE, RESOLUTIONS
 from reconciliation.models import Break
 from reconciliation.services import breaks
@@ -39,7 +40,7 @@ class BreakAdmin(ReadOnlyAdmin):
     page_template = "reconciliation/break.html"
 
     def get_urls(self) -> list[URLPattern]:
-        views: list[tuple[str, Callable[..., HttpResponse], str]] = [
+        views: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
             ("work/", self.work, "reconciliation_break_work"),
             ("export/", self.export, "reconciliation_break_export"),
         ]
@@ -113,14 +114,13 @@ class BreakAdmin(ReadOnlyAdmin):
             messages.warning(request, "Nothing was chosen.")
         return back
 
-    def export(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_view_permission(request):
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        if not (self.has_view_permission(request) and may_export(request)):
             raise PermissionDenied
         found = _chosen(request, FilterForm(request.GET or None)).select_related("line", "owner")
         rows = _both_sides(list(found.order_by("since")[:MOST_EXPORTED]))
-        response = HttpResponse(as_csv(COLUMNS.split(), map(_exported, rows)), content_type="text/csv")
-        response["Content-Disposition"] = 'attachment; filename="breaks.csv"'
-        return response
+        said = f"Exported breaks as CSV: {request.GET.urlencode() or 'the open ones'}."
+        return csv_answer(request, "breaks", COLUMNS.split(), map(_exported, rows), said)
 
 
 def _chosen(request: Any, form: FilterForm) -> QuerySet[Break]:
@@ -188,19 +188,12 @@ def _exported(shown: dict[str, Any]) -> list[object]:
         row.source,
         "live" if row.livemode else "test",
         row.currency.upper(),
-        _plain(row.at_risk_minor, row.currency),
-        _plain(theirs.gross_minor, theirs.currency) if theirs else "",
-        _plain(ours.amount_minor, ours.currency) if ours else "",
+        decimal_text(row.at_risk_minor, row.currency),
+        decimal_text(theirs.gross_minor, theirs.currency) if theirs else "",
+        decimal_text(ours.amount_minor, ours.currency) if ours else "",
         row.reference,
         row.since.isoformat(),
         row.owner.get_username() if row.owner else "",
         row.proposed_by,
         row.approved_by,
     ]
-
-
-def _plain(amount_minor: int, currency: str) -> str:
-    """`-1234.50`, for a spreadsheet."""
-    places = decimals(currency) if currency in CURRENCIES else 0
-    whole, part = divmod(abs(amount_minor), 10**places)
-    return f"{'-' if amount_minor < 0 else ''}{whole}" + (f".{part:0{places}}" if places else "")

@@ -11,6 +11,7 @@ DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
 OPERATORS = frozenset({"ops", "admin"})
+EXPORTERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 RESENDERS = frozenset({"support", "ops", "admin"})
 
 # Tables that are only looked at: their list, a row's page and its history. Adding and deleting are for nobody.
@@ -68,7 +69,6 @@ PAGES: dict[str, frozenset[str]] = {
     "ledger_ledgeraccount_statement": EVERYONE,
     # It asks for the right that the chosen step takes, once it knows which step that is.
     "reconciliation_break_work": EVERYONE,
-    "reconciliation_break_export": EVERYONE,
     "reconciliation_reportfile_upload": frozenset({"finance", "admin"}),
     "reconciliation_reportfile_take_in": frozenset({"finance", "admin"}),
     "auth_user_add": ADMIN,
@@ -96,6 +96,8 @@ def who(name: str) -> frozenset[str] | None:
     match kind:
         case "changelist" | "change" | "history":
             return TABLES[model]
+        case "export":
+            return TABLES[model] & EXPORTERS
         case "add" | "delete":
             return NOBODY
         case _:

@@ -81,6 +81,10 @@ class ReplayForm(forms.Form):
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ReadOnlyAdmin):
     page_template = "webhooks/endpoint.html"
+    export_fields = [
+        *("public_id", "url", "state", "ordered", "disabled_reason", "failing_since", "livemode"),
+        *("merchant__public_id", "merchant__name", "created_at"),
+    ]
     list_display = ["where", "shown_state", "merchant", "livemode", "created"]
     list_display_links = None
     list_filter = ["state", ("livemode", ModeFilter)]

@@ -64,6 +64,10 @@ class AttemptsOfDelivery(ReadOnlyInline):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
+    export_fields = [
+        *("public_id", "type", "object_id", "sequence", "livemode", "merchant__public_id", "merchant__name"),
+        *("request_id", "created_at"),
+    ]
     list_display = ["public_id", "type", "object_id", "sequence", "merchant", "livemode", "created_at"]
     list_filter = [("livemode", ModeFilter), ("created_at", DayFilter), TypeFilter]
     search_fields = ["public_id__exact", "object_id__exact"]
@@ -73,6 +77,17 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
+    export_fields = [
+        *(
+            "event__public_id",
+            "event__type",
+            "event__object_id",
+            "endpoint__public_id",
+            "endpoint__url",
+            "state",
+        ),
+        *("attempts", "last_status", "last_error", "next_attempt_at", "event__livemode", "created_at"),
+    ]
     list_display = ["event", "endpoint", "shown_state", "attempts", "last_status", "next_attempt_at"]
     list_filter = ["state", ("event__livemode", ModeFilter), ("created_at", DayFilter), EventTypeFilter]
     search_fields = ["event__public_id__exact", "event__object_id__exact", "endpoint__public_id__exact"]
