@@ -1,7 +1,5 @@
 """Amounts are integers in a currency's smallest unit; this module knows how many decimals that is (ISO 4217)."""
 
-from decimal import ROUND_HALF_UP, Decimal
-
 ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
 THREE_DECIMALS = frozenset("bhd iqd jod kwd lyd omr tnd".split())
 TWO_DECIMALS = frozenset(
@@ -31,7 +29,6 @@ def display(amount_minor: int, currency: str) -> str:
     return f"{sign}{digits} {currency.upper()}"
 
 
-def share(amount_minor: int, basis_points: int) -> int:
-    """`basis_points` hundredths of a percent of an amount, rounded half up to the smallest unit."""
-    exact = Decimal(amount_minor) * basis_points / 10_000
-    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+def share(amount_minor: int, millionths: int) -> int:
+    """So many millionths of an amount that is no debt, rounded half up to the smallest unit."""
+    return (amount_minor * millionths * 2 + 1_000_000) // 2_000_000

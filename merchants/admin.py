@@ -3,7 +3,6 @@ response that follows its making, and nowhere else."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -103,7 +102,6 @@ class MerchantAdmin(ReadOnlyAdmin):
         keys = merchant.keys.order_by("-livemode", "-kind", "-pk")
         return {
             "title": merchant.name,
-            "fee_percent": Decimal(merchant.fee_basis_points) / 100,
             "keys": [(key, _state(key)) for key in keys],
             "changes": _changes(merchant),
             "may_issue": request.user.has_perm("merchants.add_apikey"),

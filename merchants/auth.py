@@ -33,8 +33,6 @@ class Caller:
     kind: str
     key_id: int
     key_name: str
-    fee_basis_points: int
-    fee_fixed_minor: int
     settlement_days: int
     order_metadata_key: str = ""
 
@@ -107,8 +105,6 @@ def _caller(merchant: Merchant, *, livemode: bool, kind: str, key_id: int, key_n
         kind=kind,
         key_id=key_id,
         key_name=key_name,
-        fee_basis_points=merchant.fee_basis_points,
-        fee_fixed_minor=merchant.fee_fixed_minor,
         settlement_days=merchant.settlement_days,
         order_metadata_key=merchant.order_metadata_key,
     )

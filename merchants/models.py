@@ -14,20 +14,10 @@ class Merchant(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=functools.partial(new_id, "acct"))
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
-    # Our fee on a captured charge: hundredths of a percent plus a fixed amount in the smallest unit.
-    fee_basis_points = models.PositiveIntegerField(default=290)
-    fee_fixed_minor = models.PositiveIntegerField(default=30)
     # Days until a captured charge counts as available.
     settlement_days = models.PositiveSmallIntegerField(default=2)
     # The metadata key under which this merchant's payments name their order; empty where there is none.
     order_metadata_key = models.CharField(max_length=40, default="", db_default="", blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(fee_basis_points__lte=10_000), name="merchant_fee_is_at_most_everything"
-            )
-        ]
 
     def __str__(self) -> str:
         return self.name

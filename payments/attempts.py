@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from payments.bookings import Money
+from payments.fees import Plan
 from payments.models import Charge, Operation, PaymentIntent, Payout, Refund
 
 
@@ -36,9 +37,10 @@ class Attempt(Undertaking):
 
     charge: Charge
     intent: PaymentIntent
-    fee_basis_points: int
-    fee_fixed_minor: int
+    fees: Plan
     settlement_days: int
+    # Whether a part of what becomes available is held back, so that nothing is available at once.
+    holds_reserve: bool = False
     refund: Refund | None = None
     # Why the operation goes to its processor, and who would be asked next if that one turned it away undone.
     routing_reason: str = ""

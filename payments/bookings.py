@@ -76,6 +76,22 @@ def became_available(merchant: str, currency: str, net_minor: int) -> list[Line]
     return []
 
 
+def reserve_held(merchant: str, currency: str, held_minor: int) -> list[Line]:
+    """A part of a sale that has just become available is held back."""
+    return [
+        debit(chart.merchant_available(merchant), currency, held_minor),
+        credit(chart.merchant_reserved(merchant), currency, held_minor),
+    ]
+
+
+def reserve_released(merchant: str, currency: str, held_minor: int) -> list[Line]:
+    """Its time is over: it can be paid out."""
+    return [
+        debit(chart.merchant_reserved(merchant), currency, held_minor),
+        credit(chart.merchant_available(merchant), currency, held_minor),
+    ]
+
+
 def payout_started(payout: Money) -> list[Line]:
     """We are about to have the merchant's money sent to their bank: it leaves their balance now."""
     return [

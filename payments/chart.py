@@ -16,6 +16,11 @@ def merchant_available(merchant: str) -> str:
     return f"merchant:{merchant}:available"
 
 
+def merchant_reserved(merchant: str) -> str:
+    """What we owe the merchant and hold back for some time, against refunds and disputes to come."""
+    return f"merchant:{merchant}:reserved"
+
+
 def processor_unconfirmed(processor: str) -> str:
     """What the processor may owe us: sales whose outcome we don't know yet."""
     return f"processor:{processor}:unconfirmed"

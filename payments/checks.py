@@ -32,7 +32,7 @@ UNCONFIRMED = """
     FROM held FULL JOIN open USING (address, currency, livemode)
     WHERE coalesce(held.amount, 0) <> coalesce(open.amount, 0)
 """
-# What stands on a merchant's two accounts is what their balance transactions say, less what is on its way back.
+# What stands on a merchant's accounts is what their balance transactions say, less what is on its way back.
 BALANCES = """
     WITH said AS (
         SELECT merchant_id, livemode, currency, state, sum(amount_minor - fee_minor) AS amount
@@ -45,7 +45,7 @@ BALANCES = """
         SELECT account.merchant_id, account.livemode, account.currency,
                substring(account.address FROM '[^:]+$') AS state, -sum(entry.amount_minor) AS amount
         FROM ledger_account account JOIN ledger_entry entry ON entry.account_id = account.id
-        WHERE account.merchant_id IS NOT NULL AND account.address ~ ':(pending|available)$'
+        WHERE account.merchant_id IS NOT NULL AND account.address ~ ':(pending|reserved|available)$'
         GROUP BY account.id
     )
     SELECT merchant.public_id, state, currency, sum(held)::bigint, sum(said)::bigint

@@ -212,13 +212,28 @@ class RefundExceedsCharge(RefundRefused):
 
 
 class BalanceInsufficient(InvalidRequest):
+    """More than the merchant has, or may owe."""
+
     code = "balance_insufficient"
     is_result = True
 
-    def __init__(self, *, asked_minor: int, available_minor: int, currency: str) -> None:
+
+class PayoutExceedsBalance(BalanceInsufficient):
+    def __init__(self, *, asked_minor: int, available_minor: int, reserve_minor: int, currency: str) -> None:
+        reserve = f" {display(reserve_minor, currency)} are held in reserve." if reserve_minor else ""
         super().__init__(
             f"You have insufficient funds for a payout of {display(asked_minor, currency)}: "
-            f"{display(available_minor, currency)} can be paid out now. Refunds on their way count.",
+            f"{display(available_minor, currency)} can be paid out now. Refunds on their way count.{reserve}",
+            param="amount",
+        )
+
+
+class RefundExceedsDebt(BalanceInsufficient):
+    def __init__(self, *, asked_minor: int, left_minor: int, debt_minor: int, currency: str) -> None:
+        super().__init__(
+            f"You have insufficient funds for a refund of {display(asked_minor, currency)}: "
+            f"{display(max(left_minor, 0), currency)} can be refunded now, which would take what this sale's money "
+            f"stands with to the {display(debt_minor, currency)} that you may owe.",
             param="amount",
         )
 

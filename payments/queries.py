@@ -90,7 +90,8 @@ def lock_charge_of_intent(caller: Caller, public_id: str) -> tuple[Charge | None
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a merchant has in one currency, in its smallest unit; negative where they owe us."""
+    """What a merchant has in one currency, in its smallest unit; negative where they owe us. What is reserved is
+    pending: it becomes available later."""
 
     currency: str
     available_minor: int
@@ -101,12 +102,12 @@ class Balance:
 # yet. One statement, so that what moves from one to the other is never in both.
 BALANCE = """
     SELECT currency, coalesce(sum(minor) FILTER (WHERE state = 'available'), 0)::bigint,
-        coalesce(sum(minor) FILTER (WHERE state = 'pending'), 0)::bigint
+        coalesce(sum(minor) FILTER (WHERE state <> 'available'), 0)::bigint
     FROM (
         SELECT account.currency, substring(account.address FROM '[^:]+$') AS state, sums.credit - sums.debit AS minor
         FROM ledger_account account CROSS JOIN LATERAL ledger_sums(account.id, NULL, false) sums
         WHERE account.merchant_id = %(merchant)s AND account.livemode = %(livemode)s
-            AND account.address ~ ':(available|pending)$'
+            AND account.address ~ ':(available|pending|reserved)$'
         UNION ALL
         SELECT currency, CASE WHEN from_available THEN 'available' ELSE 'pending' END, amount_minor
         FROM payments_refund

@@ -14,7 +14,6 @@ from payments.conclusions.drafts import (
     refused,
 )
 from payments.errors import CaptureRefused
-from payments.fees import fee
 from payments.models import BalanceTransaction
 from processors.protocol import Approved, Declined, Outcome, Tombstoned
 
@@ -37,7 +36,8 @@ def conclude(attempt: Attempt, outcome: Outcome, now: datetime) -> Conclusion:
 
 def captured(attempt: Attempt, outcome: Approved, now: datetime, *, event: str) -> Conclusion:
     """The money is taken, with the authorization or after it."""
-    charge, amount_minor, at_once = attempt.charge, outcome.amount_minor, outcome.available_at_once
+    charge, amount_minor = attempt.charge, outcome.amount_minor
+    at_once = outcome.available_at_once and not attempt.holds_reserve
     charge.capture()
     late = charge.late_of_id is not None
     if not late:
@@ -48,7 +48,12 @@ def captured(attempt: Attempt, outcome: Approved, now: datetime, *, event: str) 
     charge.fee_minor = (
         0
         if late
-        else fee(amount_minor, basis_points=attempt.fee_basis_points, fixed_minor=attempt.fee_fixed_minor)
+        else attempt.fees.fee(
+            amount_minor,
+            currency=charge.currency,
+            card_brand=charge.card_brand,
+            card_country=charge.card_country,
+        )
     )
     balance = balance_transaction(
         attempt,
@@ -58,7 +63,8 @@ def captured(attempt: Attempt, outcome: Approved, now: datetime, *, event: str) 
         available=at_once,
         fee_minor=charge.fee_minor,
     )
-    balance.available_on = now if at_once else now + timedelta(days=attempt.settlement_days)
+    days = 0 if outcome.available_at_once else attempt.settlement_days
+    balance.available_on = now + timedelta(days=days)
     charge.balance_transaction = balance.public_id
     told = charge_event(attempt, event)
     return Conclusion(

@@ -4,6 +4,7 @@ database; each move leaves a timeline row in the same transaction."""
 from payments.models.balance import BalanceTransaction
 from payments.models.charge import Charge
 from payments.models.dispute import Dispute
+from payments.models.fee_plan import FeePlan
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
 from payments.models.owned import Owned
@@ -18,6 +19,7 @@ __all__ = [
     "BankAccount",
     "Charge",
     "Dispute",
+    "FeePlan",
     "Operation",
     "Owned",
     "PaymentIntent",

@@ -12,8 +12,8 @@ from payments.models.payout import Payout
 class BalanceTransaction(Owned):
     """The merchant's view of a booking: what it changed in their balance, and from when it can be paid out.
 
-    `state` says on which of the merchant's two accounts it stands: all pending ones together are what the ledger
-    has on their pending account, all available ones what it has on the available one, open refunds aside.
+    `state` says on which of the merchant's accounts it stands: all pending ones together are what the ledger has on
+    their pending account, and likewise the reserved and the available ones, open refunds aside.
     """
 
     class Type(models.TextChoices):
@@ -24,9 +24,12 @@ class BalanceTransaction(Owned):
         PAYOUT_FAILURE = "payout_failure"
         PAYOUT_CANCEL = "payout_cancel"
         ADJUSTMENT = "adjustment"
+        RESERVE_HOLD = "reserve_hold"
+        RESERVE_RELEASE = "reserve_release"
 
     class State(models.TextChoices):
         PENDING = "pending"
+        RESERVED = "reserved"
         AVAILABLE = "available"
 
     public_id = prefixed("txn")
@@ -59,10 +62,10 @@ class BalanceTransaction(Owned):
             models.Index(fields=["merchant", "livemode", "id"], name="balances_of_merchant"),
             by_day("balances_by_day"),
             models.Index(
-                fields=["available_on"], condition=models.Q(state="pending"), name="balances_to_come"
+                fields=["available_on"], condition=~models.Q(state="available"), name="balances_to_come"
             ),
             models.Index(
-                fields=["charge"], condition=models.Q(state="pending"), name="balances_to_come_of_charge"
+                fields=["charge"], condition=~models.Q(state="available"), name="balances_to_come_of_charge"
             ),
             models.Index(
                 fields=["payout"], condition=models.Q(payout__isnull=False), name="balances_of_payout"
@@ -73,5 +76,5 @@ class BalanceTransaction(Owned):
     def net_minor(self) -> int:
         return self.amount_minor - self.fee_minor
 
-    @transition(field=state, source=State.PENDING, target=State.AVAILABLE)
+    @transition(field=state, source=[State.PENDING, State.RESERVED], target=State.AVAILABLE)
     def become_available(self) -> None: ...

@@ -4,6 +4,7 @@ from django.db import models
 from django_fsm import FSMField, transition
 
 from payments.fields import by_day, once, prefixed, text
+from payments.models.fee_plan import FeePlan
 from payments.models.intent import PaymentIntent
 from payments.models.owned import Owned
 
@@ -31,6 +32,10 @@ class Charge(Owned):
     # What was captured, set once with the capture.
     captured_minor = models.BigIntegerField(null=True)
     fee_minor = models.BigIntegerField(null=True)
+    # What prices it, whenever it is captured; null where it began before there were plans.
+    fee_plan = models.ForeignKey(
+        FeePlan, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     balance_transaction = models.CharField(max_length=40, null=True)
     processor = models.CharField(max_length=40)
     # The processor's own id of the authorization, and what its network said.

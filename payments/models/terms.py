@@ -6,7 +6,11 @@ from django.db.models import Q
 
 
 class Terms(models.Model):
-    """When a merchant is paid out. One without terms asks for payouts themselves."""
+    """When a merchant is paid out, what is held back, and how deep refunds may take them into debt. One without terms
+    asks for payouts themselves, has no reserve, and may refund whatever was captured.
+
+    Amounts are in the smallest unit of each currency. All of it holds from the next payout, refund or sale that
+    becomes available on."""
 
     class Interval(models.TextChoices):
         MANUAL = "manual"
@@ -24,6 +28,17 @@ class Terms(models.Model):
     )
     # Less than this, in the smallest unit of each currency, waits for the next time.
     payout_minimum_minor = models.PositiveBigIntegerField(default=100)
+    # Of each sale that becomes available, in hundredths of a percent; and for how many days it is held back.
+    reserve_basis_points = models.PositiveIntegerField(
+        default=0, db_default=0, validators=[MaxValueValidator(10_000)]
+    )
+    reserve_days = models.PositiveSmallIntegerField(
+        default=90, db_default=90, validators=[MinValueValidator(1), MaxValueValidator(730)]
+    )
+    # So much of what is available can't be paid out.
+    reserve_fixed_minor = models.PositiveBigIntegerField(default=0, db_default=0)
+    # No refund takes what we owe them further below zero than this; null where there is no limit.
+    debt_limit_minor = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "terms"
@@ -31,6 +46,10 @@ class Terms(models.Model):
             models.CheckConstraint(
                 condition=Q(payout_weekday__lte=6, payout_day__gte=1, payout_day__lte=31),
                 name="payout_days_exist",
+            ),
+            models.CheckConstraint(
+                condition=Q(reserve_basis_points__lte=10_000, reserve_days__gte=1, reserve_days__lte=730),
+                name="reserves_are_a_share_for_some_days",
             ),
         ]
 

@@ -7,6 +7,8 @@ from payments.models import BalanceTransaction
 from payments.queries import Balance
 from payments.serializers.time import unix
 
+Type = BalanceTransaction.Type
+
 
 def balance(rows: Sequence[Balance], *, livemode: bool) -> dict[str, Any]:
     def amounts(name: str) -> list[dict[str, Any]]:
@@ -43,7 +45,7 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
         "object": "balance_transaction",
         "amount": row.amount_minor,
         "available_on": unix(row.available_on),
-        "balance_type": "payments",
+        "balance_type": "risk_reserved" if row.type == Type.RESERVE_RELEASE else "payments",
         "created": unix(row.created_at),
         "currency": row.currency,
         "description": None,
@@ -51,12 +53,17 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
         "fee": row.fee_minor,
         "fee_details": fees if row.fee_minor else [],
         "net": row.net_minor,
-        "reporting_category": _category(row) if of_dispute else row.type,
+        "reporting_category": _category(row),
         "source": row.source,
-        "status": row.state,
+        # What is reserved becomes available on its day, as what is pending.
+        "status": "available" if row.state == BalanceTransaction.State.AVAILABLE else "pending",
         "type": row.type,
     }
 
 
-def _category(of_dispute: BalanceTransaction) -> str:
-    return "dispute" if of_dispute.amount_minor < 0 else "dispute_reversal"
+def _category(row: BalanceTransaction) -> str:
+    if row.source.startswith("dp_"):
+        return "dispute" if row.amount_minor < 0 else "dispute_reversal"
+    if row.type in (Type.RESERVE_HOLD, Type.RESERVE_RELEASE):
+        return "risk_reserved_funds"
+    return row.type

@@ -10,6 +10,7 @@ from ledger.services import post
 from merchants.models import Merchant
 from payments import bookings, queries, serializers
 from payments.models import BalanceTransaction, Refund
+from payments.services.reserves import hold_reserves
 from webhooks.kick import kick
 from webhooks.services import record_event
 
@@ -38,18 +39,19 @@ def _move_batch() -> int:
         charges = [row[0] for row in cursor.fetchall()]
     if not charges:
         return 0
-    due = BalanceTransaction.objects.filter(
-        charge_id__in=charges, state=BalanceTransaction.State.PENDING, available_on__lte=timezone.now()
+    due = BalanceTransaction.objects.exclude(state=BalanceTransaction.State.AVAILABLE).filter(
+        charge_id__in=charges, available_on__lte=timezone.now()
     )
-    rows = list(due.select_related("merchant").order_by("pk"))
+    rows = list(due.select_related("merchant", "charge").order_by("pk"))
     for row in rows:
-        _book(row, row.net_minor)
+        _book(row, row.net_minor, reserved=row.state == BalanceTransaction.State.RESERVED)
     BalanceTransaction.objects.filter(pk__in=[row.pk for row in rows]).update(
         state=BalanceTransaction.State.AVAILABLE
     )
     _move_open_refunds(
         [row.charge_id for row in rows if row.charge_id and row.type == BalanceTransaction.Type.CHARGE]
     )
+    hold_reserves(rows)
     for merchant_id, livemode in sorted({(row.merchant_id, row.livemode) for row in rows}):
         _tell(merchant_id, livemode)
     return len(rows)
@@ -78,12 +80,13 @@ def _move_open_refunds(charges: list[int]) -> None:
     Refund.objects.filter(pk__in=[row.pk for row in rows]).update(from_available=True)
 
 
-def _book(row: BalanceTransaction | Refund, net_minor: int) -> None:
-    lines = bookings.became_available(row.merchant.public_id, row.currency, net_minor)
+def _book(row: BalanceTransaction | Refund, net_minor: int, *, reserved: bool = False) -> None:
+    booking = bookings.reserve_released if reserved else bookings.became_available
+    lines = booking(row.merchant.public_id, row.currency, net_minor)
     if lines:
         post(
             reference=f"{row.public_id}:available",
-            kind="became_available",
+            kind="reserve_released" if reserved else "became_available",
             lines=lines,
             livemode=row.livemode,
             merchant_id=row.merchant_id,

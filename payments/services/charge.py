@@ -9,7 +9,7 @@ from core.rows import new_row
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
 from merchants.auth import Caller
-from payments import routing
+from payments import agreed, routing
 from payments.amounts import check_amount
 from payments.attempts import Actor, Attempt
 from payments.errors import TokenAlreadyUsed
@@ -82,7 +82,8 @@ def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt
     )
     route = routing.route(facts_of(intent, card), seed=intent.public_id)
     processor = route.processors[0]
-    charge = new_charge(intent, card, processor)
+    fees = agreed.fee_plan(caller.merchant_id)
+    charge = new_charge(intent, card, processor, fees)
     operation = new_row(
         Operation,
         merchant_id=caller.merchant_id,
@@ -100,9 +101,9 @@ def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt
         charge=charge,
         intent=intent,
         merchant=caller.merchant_public_id,
-        fee_basis_points=caller.fee_basis_points,
-        fee_fixed_minor=caller.fee_fixed_minor,
+        fees=fees,
         settlement_days=caller.settlement_days,
+        holds_reserve=agreed.holds_reserve(caller.merchant_id),
         routing_reason=route.reason,
         others=route.processors[1:],
     )

@@ -19,11 +19,11 @@ WITH claim AS (
 ), charge AS (
     INSERT INTO payments_charge
         (public_id, merchant_id, livemode, payment_intent_id, state, amount_minor, currency, processor,
-         source, payment_method, card_brand, card_last4, card_exp_month, card_exp_year, card_fingerprint,
+         fee_plan_id, source, payment_method, card_brand, card_last4, card_exp_month, card_exp_year, card_fingerprint,
          card_funding, card_country, card_checks, billing_details, description, metadata, receipt_email,
          statement_descriptor, statement_descriptor_suffix)
     SELECT %(charge)s, %(merchant_id)s, %(livemode)s, intent.id, %(charge_state)s, %(amount_minor)s,
-           %(currency)s, %(processor)s, %(source)s, %(payment_method)s, %(card_brand)s, %(card_last4)s,
+           %(currency)s, %(processor)s, %(fee_plan_id)s, %(source)s, %(payment_method)s, %(card_brand)s, %(card_last4)s,
            %(card_exp_month)s, %(card_exp_year)s, %(card_fingerprint)s, %(card_funding)s, %(card_country)s,
            %(card_checks)s::jsonb, %(billing_details)s::jsonb, %(description)s, %(metadata)s::jsonb,
            %(receipt_email)s, %(statement_descriptor)s, %(statement_descriptor_suffix)s

@@ -8,7 +8,7 @@ from core.errors import InvalidRequest, ResourceMissing, ServiceUnavailable
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
 from merchants.auth import Caller
-from payments import bookings, queries, routing
+from payments import agreed, bookings, queries, routing
 from payments.amounts import check_amount
 from payments.attempts import Actor, Attempt
 from payments.conclusions.drafts import EventDraft, shown_intent
@@ -135,7 +135,7 @@ def _apply(row: PaymentIntent, asked: Confirmation, card: TokenDetails) -> None:
 
 def _attempt(row: PaymentIntent, card: TokenDetails, route: Route, errand: Errand) -> Attempt:
     """Phase 1: charge, operation, hold, timeline, under the intent's lock."""
-    charge = new_charge(row, card, route.processors[0])
+    charge = new_charge(row, card, route.processors[0], agreed.fee_plan(row.merchant_id))
     charge.save(force_insert=True)
     attempt = open_operation(charge_kind(row), charge, row.amount_minor, errand, shows=Operation.Shows.INTENT)
     hold(attempt, "sale_started", bookings.sale_started(attempt.money))

@@ -1,5 +1,6 @@
 """Brings an attempt's rows into memory: to look at, or locked, to end it."""
 
+from payments import agreed
 from payments.attempts import Attempt, PayoutAttempt, Undertaking
 from payments.models import Charge, Operation, PaymentIntent, Payout, Refund
 
@@ -49,13 +50,15 @@ def assemble(operation: Operation, charge: Charge, intent: PaymentIntent, refund
     if refund is not None:
         refund.charge, refund.payment_intent = charge, intent
     merchant = intent.merchant
+    fees = agreed.fee_plan_of(charge.fee_plan_id, merchant.pk)
+    charge.fee_plan_id = fees.id
     return Attempt(
         operation=operation,
         charge=charge,
         intent=intent,
         refund=refund,
         merchant=merchant.public_id,
-        fee_basis_points=merchant.fee_basis_points,
-        fee_fixed_minor=merchant.fee_fixed_minor,
+        fees=fees,
         settlement_days=merchant.settlement_days,
+        holds_reserve=agreed.holds_reserve(merchant.pk),
     )

@@ -4,7 +4,7 @@ FROM payments_charge
 WHERE id IN (
     SELECT charge_id
     FROM payments_balancetransaction
-    WHERE state = 'pending' AND available_on <= now()
+    WHERE state <> 'available' AND available_on <= now()
     ORDER BY available_on
     LIMIT %(limit)s
 )

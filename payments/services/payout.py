@@ -24,12 +24,13 @@ from payments.amounts import check_positive
 from payments.attempts import Actor, PayoutAttempt
 from payments.conclusions import paying_out
 from payments.conclusions.drafts import EventDraft
-from payments.errors import BalanceInsufficient, NoBankAccount, PayoutRefused
+from payments.errors import NoBankAccount, PayoutExceedsBalance, PayoutRefused
 from payments.metadata import merged
 from payments.models import BalanceTransaction, BankAccount, Operation, Payout
 from payments.services.finish import write
 from payments.services.load import lock_undertaking, of_payout
 from payments.services.records import record, record_of, timeline
+from payments.services.terms import lock_terms
 from webhooks.kick import kick
 
 # Banks say "the next day"; what they do is learned from them.
@@ -196,11 +197,12 @@ def _operation(payout: Payout, actor: Actor, key: str, now: datetime) -> Operati
 def _hold(attempt: PayoutAttempt) -> None:
     """The ledger refuses what would overdraw, and makes all who pay out of one account wait for each other."""
     payout = attempt.payout
+    reserve_minor = lock_terms(payout.merchant_id).reserve_fixed_minor
     set_limit(
         chart.merchant_available(attempt.merchant),
         payout.currency,
         livemode=payout.livemode,
-        max_balance_minor=0,
+        max_balance_minor=-reserve_minor,
         kind="payout_started",
         merchant_id=payout.merchant_id,
     )
@@ -213,6 +215,9 @@ def _hold(attempt: PayoutAttempt) -> None:
             merchant_id=payout.merchant_id,
         )
     except LimitExceeded as error:
-        raise BalanceInsufficient(
-            asked_minor=payout.amount_minor, available_minor=error.left_minor, currency=payout.currency
+        raise PayoutExceedsBalance(
+            asked_minor=payout.amount_minor,
+            available_minor=error.left_minor,
+            reserve_minor=reserve_minor,
+            currency=payout.currency,
         ) from error

@@ -30,7 +30,7 @@ def schedule_payouts() -> int:
         accounts = BankAccount.objects.filter(merchant_id=terms.merchant_id, removed_at=None)
         for account_id in list(accounts.order_by("pk").values_list("pk", flat=True)):
             try:
-                made += _pay_out(account_id, terms.payout_minimum_minor, today)
+                made += _pay_out(account_id, terms, today)
             except Exception:
                 # One that fails must not hold the others up; it is tried again until the day is over.
                 log.exception("nothing could be paid out to account %s on schedule", account_id)
@@ -54,15 +54,15 @@ def is_due(terms: Terms, today: date) -> bool:
 
 
 @in_transaction
-def _pay_out(account_id: int, minimum_minor: int, today: date) -> bool:
+def _pay_out(account_id: int, terms: Terms, today: date) -> bool:
     account = BankAccount.objects.select_related("merchant").get(pk=account_id)
     merchant = Merchant.objects.select_for_update(no_key=True).get(pk=account.merchant_id)
     same = {"merchant": merchant, "livemode": account.livemode, "currency": account.currency}
     if Payout.objects.filter(**same, scheduled_on=today).exists():
         return False
     available = chart.merchant_available(merchant.public_id)
-    amount_minor = -balance(available, account.currency, account.livemode)
-    if amount_minor < max(minimum_minor, 1):
+    amount_minor = -balance(available, account.currency, account.livemode) - terms.reserve_fixed_minor
+    if amount_minor < max(terms.payout_minimum_minor, 1):
         return False
     payout = open_payout(account, NewPayout(amount_minor, account.currency), SCHEDULE, scheduled_on=today)
     BalanceTransaction.objects.filter(

@@ -37,6 +37,7 @@ from payments.services.pursue import carry_out
 from payments.services.records import record, timeline
 from payments.services.resume import repeat_taken
 from payments.services.start import Errand, hold, open_operation
+from payments.services.terms import hold_within_debt
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,9 @@ def open_refund(
     metadata: dict[str, str] | None = None,
     at_once: bool = False,
 ) -> Attempt:
-    """Phase 1 of a refund of captured money, inside the caller's transaction, under the charge's lock."""
-    from_available = is_available(charge)
+    """Phase 1 of a refund of captured money, inside the caller's transaction, under the charge's lock.
+    RefundExceedsDebt."""
+    from_available, is_late = is_available(charge), charge.late_of_id is not None
     refund = _row(charge, amount_minor, reason=reason, metadata=metadata or {}, from_available=from_available)
     attempt = open_operation(
         Operation.Kind.REFUND,
@@ -103,7 +105,12 @@ def open_refund(
         refund=refund,
         at_once=at_once,
     )
-    hold(attempt, "refund_started", bookings.refund_started(attempt.money, from_available=from_available))
+    lines = bookings.refund_started(attempt.money, from_available=from_available)
+    if is_late:
+        # It goes back whatever the merchant owes.
+        hold(attempt, "late_refund_started", lines)
+    else:
+        hold_within_debt(attempt, "refund_started", lines)
     return attempt
 
 

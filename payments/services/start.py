@@ -22,6 +22,7 @@ from ledger.lines import Line
 from ledger.services import post
 from payments import bookings
 from payments.attempts import Actor, Attempt
+from payments.fees import Plan
 from payments.models import Charge, Operation, PaymentIntent, Refund
 from payments.services.load import assemble
 from payments.services.timing import FIRST_LOOK_SECONDS
@@ -31,9 +32,9 @@ CHARGE_START = load_statement("charge_start.sql")
 before_phase_1_commits = fault_point("phase_1.before_commit")
 # What all charges of one card at one intent have in common.
 SHARED = (
-    "merchant_id livemode payment_intent_id amount_minor currency source payment_method card_brand card_last4 "
-    "card_exp_month card_exp_year card_fingerprint card_funding card_country billing_details description metadata "
-    "receipt_email statement_descriptor statement_descriptor_suffix"
+    "merchant_id livemode payment_intent_id amount_minor currency fee_plan_id source payment_method card_brand "
+    "card_last4 card_exp_month card_exp_year card_fingerprint card_funding card_country billing_details description "
+    "metadata receipt_email statement_descriptor statement_descriptor_suffix"
 ).split()
 
 
@@ -81,6 +82,7 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "order_held": intent.order_held,
         "routing_reason": attempt.routing_reason,
         "processor": charge.processor,
+        "fee_plan_id": charge.fee_plan_id,
         "source": charge.source,
         "payment_method": charge.payment_method,
         "card_brand": charge.card_brand,
@@ -164,7 +166,7 @@ def open_operation(
     return assemble(operation, charge, charge.payment_intent, refund)
 
 
-def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str) -> Charge:
+def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str, fees: Plan) -> Charge:
     """The row of an attempt at an intent, with the intent's own card and words, that nobody has written yet."""
     return new_row(
         Charge,
@@ -175,6 +177,7 @@ def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str) -> Cha
         payment_intent=intent,
         state=Charge.State.PROCESSING,
         processor=processor,
+        fee_plan_id=fees.id,
         source=intent.source,
         payment_method=intent.payment_method,
         card_brand=card.brand,

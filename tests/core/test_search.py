@@ -33,7 +33,7 @@ AT_NOON = int(NOON.timestamp())
 FIELDS: dict[str, Lookup] = {
     "description": Text("object_id"),
     "id": Text("public_id", folds=False),
-    "amount": Number("merchant__fee_fixed_minor"),
+    "amount": Number("merchant__settlement_days"),
     "created": Timestamp("created_at"),
     "status": Choice({"succeeded": Q(type__in=["captured", "authorized"]), "failed": Q(type="failed")}),
     "metadata": Metadata("data"),
@@ -177,7 +177,7 @@ def rows(books: Books) -> QuerySet[Event]:
     for place, (name, kind, amount, description, metadata) in enumerate(kinds):
         Event.objects.create(
             public_id=f"evt_search_{name}",
-            merchant=Merchant.objects.create(name="A shop", fee_fixed_minor=amount),
+            merchant=Merchant.objects.create(name="A shop", settlement_days=amount),
             livemode=True,
             type=kind,
             object_id=description,

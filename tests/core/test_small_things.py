@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,10 @@ def test_every_currency_has_decimals() -> None:
         decimals("xxx")
 
 
-@given(st.integers(0, 10**12), st.integers(0, 10_000))
-def test_a_share_is_rounded_half_up_in_integers(amount_minor: int, basis_points: int) -> None:
-    assert share(amount_minor, basis_points) == (amount_minor * basis_points * 2 + 10_000) // 20_000
+@given(st.integers(0, 10**12), st.integers(0, 1_000_000))
+def test_a_share_is_rounded_half_up_in_integers(amount_minor: int, millionths: int) -> None:
+    exact = Decimal(amount_minor) * millionths / 1_000_000
+    assert share(amount_minor, millionths) == exact.quantize(Decimal(1), rounding=ROUND_HALF_UP)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ BIRTHS: dict[type[Any], set[str]] = {
     Charge: {"created", "processing"},
     Operation: {"processing"},
     Refund: {"pending"},
-    BalanceTransaction: {"pending", "available"},
+    BalanceTransaction: {"pending", "reserved", "available"},
     Payout: {"pending"},
     Dispute: {"warning_needs_response", "needs_response"},
 }

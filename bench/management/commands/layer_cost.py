@@ -37,6 +37,6 @@ class Command(BaseCommand):
             content_type="application/x-www-form-urlencoded",
             headers={"Idempotency-Key": str(uuid.uuid4())},
         )
-        request.caller = Caller(1, "acct_bench", False, ApiKey.Kind.SECRET, 1, "bench", 0, 0, 0)
+        request.caller = Caller(1, "acct_bench", False, ApiKey.Kind.SECRET, 1, "bench", 0)
         request.request_id = "req_bench"
         return request
