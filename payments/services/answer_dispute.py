@@ -39,6 +39,8 @@ BATCH = 50
 BEAT = Actor("beat")
 
 log = logging.getLogger("tollgate.payments")
+after_claim = fault_point("look_after_disputes.after_claim")
+after_take_over = fault_point("claim.after_take_over")
 before_words = fault_point("dispute.before_words")
 after_words = fault_point("dispute.after_words")
 after_answer = fault_point("dispute.after_answer")
@@ -82,6 +84,7 @@ def look_after_disputes() -> int:
     delays = [FIRST_LOOK_SECONDS + settings.PROCESSOR_TIMEOUT_SECONDS, *NEXT_LOOKS_SECONDS]
     due = run_statement(CLAIM_DISPUTES, {"limit": BATCH, "delays": delays, "usual_seconds": LOOK_SECONDS})
     for row in due:
+        after_claim()
         try:
             if row.wanted:
                 _pursue(row.id, BEAT)
@@ -123,6 +126,7 @@ def _repeat(dispute_id: int, key: Key, actor: Actor) -> Answer:
         return settled
     if settled is None or not take_over(settled):
         raise KeyInUse(key.text)
+    after_take_over()
     with at_work(settled.claim_id):
         return _pursue(dispute_id, actor, settled.claim_id)
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from controls.services import raise_alert
 from core.db import in_transaction, release_connection
+from core.faults import fault_point
 from core.ids import new_id
 from core.money import display
 from idempotency.keys import Answer
@@ -56,6 +57,8 @@ WAYS[State.WARNING_UNDER_REVIEW] = {
 }
 
 log = logging.getLogger("tollgate.payments")
+after_lookup = fault_point("learn.after_lookup")
+before_commit = fault_point("dispute.before_commit")
 
 
 def learn_disputes(charge: Charge, actor: Actor) -> bool:
@@ -66,6 +69,7 @@ def learn_disputes(charge: Charge, actor: Actor) -> bool:
         return False
     release_connection()
     reports = desk.disputes(charge.processor_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    after_lookup()
     if isinstance(reports, Unknown):
         return False
     for report in reports:
@@ -88,6 +92,7 @@ def book_report(charge_id: int, report: DisputeReport, actor: Actor) -> Dispute:
         dispute = _open(charge, report, actor)
     dispute.charge, dispute.payment_intent = charge, charge.payment_intent
     _move(dispute, report, actor)
+    before_commit()
     return dispute
 
 

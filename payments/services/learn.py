@@ -2,6 +2,7 @@
 money that was taken after an attempt had ended as failed. A notification is a hint only; the lookup is the word."""
 
 from core.db import in_transaction, release_connection
+from core.faults import fault_point
 from payments import bookings, routing, serializers
 from payments.attempts import Actor, Attempt, PayoutAttempt
 from payments.conclusions import is_final
@@ -24,6 +25,10 @@ from webhooks.kick import kick
 
 TAKES_MONEY = (Operation.Kind.SALE, Operation.Kind.AUTHORIZE)
 
+after_lookup = fault_point("learn.after_lookup")
+before_commit = fault_point("learn.before_commit")
+after_commit = fault_point("learn.after_commit")
+
 
 def learn(reference: str, actor: Actor) -> bool:
     """Looks our reference up at its processor and applies the answer; whether there was one. Once, however often
@@ -32,6 +37,7 @@ def learn(reference: str, actor: Actor) -> bool:
     processor = routing.processor(attempt.operation.processor)
     release_connection()
     said = cleaned(processor.look_up(reference, timeout_seconds=LOOK_TIMEOUT_SECONDS))
+    after_lookup()
     if isinstance(said, NotFound | Unknown):
         return False
     if attempt.operation.is_open:
@@ -39,6 +45,7 @@ def learn(reference: str, actor: Actor) -> bool:
             finish_operation(attempt.operation.pk, said, actor)
         return True
     _apply(attempt.operation.pk, said, actor)
+    after_commit()
     kick()
     return True
 
@@ -64,6 +71,7 @@ def _apply(operation_id: int, said: Outcome, actor: Actor) -> None:
             follow_payout(attempt, said, actor)
         case Attempt():
             _apply_to_payment(attempt, said, actor)
+    before_commit()
 
 
 def _apply_to_payment(attempt: Attempt, said: Outcome, actor: Actor) -> None:

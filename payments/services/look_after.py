@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from core.db import in_transaction, load_statement, release_connection, run_statement
+from core.faults import fault_point
 from payments.attempts import Actor, Attempt
 from payments.models import Charge, Operation
 from payments.queries import with_intent
@@ -21,12 +22,14 @@ FIRST_LOOK = timedelta(seconds=60)
 BEAT = Actor("beat")
 
 log = logging.getLogger("tollgate.payments")
+after_claim = fault_point("look_after_charges.after_claim")
 
 
 def look_after_charges() -> int:
     """Each charge that is due, once; how many. Two at once never take the same one."""
     due = run_statement(CLAIM_WAITING, {"limit": BATCH, "lease_seconds": LEASE_SECONDS})
     for row in due:
+        after_claim()
         try:
             look_after(row.id)
         except Exception:

@@ -5,6 +5,7 @@ import logging
 from django.utils import timezone
 
 from core.db import in_transaction, load_statement, release_connection, run_statement
+from core.faults import fault_point
 from payments.attempts import Actor
 from payments.conclusions.paying_out import next_look
 from payments.models import Payout
@@ -16,12 +17,14 @@ LEASE_SECONDS = 120
 BEAT = Actor("beat")
 
 log = logging.getLogger("tollgate.payments")
+after_claim = fault_point("look_after_payouts.after_claim")
 
 
 def look_after_payouts() -> int:
     """Each payout that is due, once; how many. Two at once never take the same one."""
     due = run_statement(CLAIM_PAYOUTS, {"limit": BATCH, "lease_seconds": LEASE_SECONDS})
     for row in due:
+        after_claim()
         try:
             learn(Payout.objects.get(pk=row.id).operations.get().public_id, BEAT)
             _look_again(row.id)

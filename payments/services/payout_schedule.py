@@ -7,6 +7,7 @@ from datetime import date
 from django.utils import timezone
 
 from core.db import in_transaction, release_connection
+from core.faults import fault_point
 from ledger.queries import balance
 from merchants.models import Merchant
 from payments import chart
@@ -18,6 +19,7 @@ from webhooks.kick import kick
 SCHEDULE = Actor("beat")
 
 log = logging.getLogger("tollgate.payments")
+before_commit = fault_point("schedule.before_commit")
 
 
 def schedule_payouts() -> int:
@@ -68,4 +70,5 @@ def _pay_out(account_id: int, terms: Terms, today: date) -> bool:
     BalanceTransaction.objects.filter(
         **same, state=BalanceTransaction.State.AVAILABLE, payout__isnull=True
     ).update(payout=payout)
+    before_commit()
     return True

@@ -15,6 +15,7 @@ import django
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.chaos.aim import Aim
 from tests.chaos.cells import Cell
 from tests.chaos.history import plan
 from tests.chaos.results import Results, write_table
@@ -32,11 +33,7 @@ SEEDS = 2**31
 def main() -> int:
     options = _options()
     console = Console(soft_wrap=True)
-    console.print(
-        f"seed {options.seed}: the same plans again with `make chaos SEED={options.seed} "
-        f"HISTORIES={options.histories}`",
-        style="bold",
-    )
+    console.print(f"The first history has seed {options.seed}.", style="bold")
     django.setup()
     logging.disable(logging.CRITICAL)
     results = Results(options.seed)
@@ -60,36 +57,38 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack, result
     progress = stack.enter_context(Progress(*columns, console=console, refresh_per_second=2))
     bar = progress.add_task("starting the servers", total=options.histories)
     company = Company.open(stack, start_servers(stack))
+    aim, left = Aim(options.seed), options.histories
     with ThreadPoolExecutor(options.side_by_side) as pool:
-        seeds = iter(range(options.seed, options.seed + options.histories))
         running: dict[Future[list[Cell]], int] = {}
         while True:
-            while len(running) < options.side_by_side and (number := next(seeds, None)) is not None:
+            while len(running) < options.side_by_side and left:
+                number, left = aim.next_seed(), left - 1
                 running[pool.submit(company.live, number)] = number
             if not running:
                 break
             over, _ = wait(running, return_when=FIRST_COMPLETED)
             for one in over:
-                _note(one, running.pop(one), console, results)
+                aim.met(_note(one, running.pop(one), console, results))
                 doubt = f", {len(results.failures)} broken" if results.failures else ""
                 progress.update(bar, advance=1, description=f"histories{doubt}")
-                if results.histories % SAY_EVERY == 0:
-                    if not console.is_terminal:
-                        console.print(f"{results.histories} histories{doubt}")
-                    if options.table:
-                        write_table(results)
+                if results.histories % SAY_EVERY == 0 and not console.is_terminal:
+                    console.print(f"{results.histories} histories{doubt}")
                 if results.histories % VERIFY_EVERY == 0:
                     results.failures += company.verify()
         results.failures += company.verify()
 
 
-def _note(one: Future[list[Cell]], number: int, console: Console, results: Results) -> None:
+def _note(one: Future[list[Cell]], number: int, console: Console, results: Results) -> list[Cell]:
+    """The cells that were met."""
     try:
-        results.lived(plan(number), one.result())
+        met = one.result()
+        results.lived(plan(number), met)
+        return met
     except Exception as error:
         results.broken(plan(number), error)
         console.print(f"Broken: {plan(number)}\n{error!r}", style="red", markup=False, highlight=False)
         console.print(f"Again with: make chaos SEED={number} HISTORIES=1", style="bold red")
+        return []
 
 
 def _options() -> argparse.Namespace:

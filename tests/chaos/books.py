@@ -2,17 +2,15 @@
 is left open, and each event was fanned out once."""
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import urllib3
 from psycopg.rows import dict_row
 
+from tests.chaos.outside import DISPUTED, what_the_banks_did
 from tests.chaos.rig import Rig
 from tests.chaos.shopper import Shopper, Told
-from tests.support.bank import Bank
 
 # The sweeper's third look comes two minutes after the deadline; a history may spoil the first two.
 REST_SECONDS = 200.0
@@ -26,21 +24,37 @@ WHERE merchant_id = %(merchant)s AND answered_at IS NULL
 UNION ALL
 SELECT 'event ' || public_id || ' waits in the outbox' FROM webhooks_event e
 JOIN webhooks_outbox o ON o.event_id = e.id WHERE merchant_id = %(merchant)s
+UNION ALL
+SELECT 'charge ' || public_id || ' awaits its cardholder' FROM payments_charge
+WHERE merchant_id = %(merchant)s AND state = 'requires_action'
+UNION ALL
+SELECT 'payout ' || public_id || ' is ' || state FROM payments_payout
+WHERE merchant_id = %(merchant)s AND state IN ('pending', 'in_transit')
+UNION ALL
+SELECT 'dispute ' || public_id || ' is ' || state || ', wanted: ' || wanted FROM payments_dispute
+WHERE merchant_id = %(merchant)s AND (wanted <> '' OR state = 'under_review')
 """
 OPERATIONS = """
-SELECT public_id, kind, state, amount_minor, processor, idempotency_key FROM payments_operation
+SELECT public_id, kind, state, amount_minor, processor, idempotency_key, charge_id FROM payments_operation
 WHERE merchant_id = %(merchant)s ORDER BY id
 """
-# What processors owe us, less what was given back.
+# Paid by cards that lead to disputes.
+DISPUTED_CHARGES = """
+SELECT processor, processor_id FROM payments_charge
+WHERE merchant_id = %(merchant)s AND source LIKE 'tok_createDispute%%' AND processor_id <> ''
+"""
+# What processors owe us, less what was given back; and what has left our bank.
 LEDGER = """
-SELECT coalesce(sum(e.amount_minor), 0) AS clearing FROM ledger_entry e
+SELECT coalesce(sum(e.amount_minor) FILTER (WHERE a.address LIKE 'processor:%%:clearing'), 0) AS clearing,
+    -coalesce(sum(e.amount_minor) FILTER (WHERE a.address = 'bank:main'), 0) AS paid_out
+FROM ledger_entry e
 JOIN ledger_transaction t ON t.id = e.transaction_id JOIN ledger_account a ON a.id = e.account_id
-WHERE t.merchant_id = %(merchant)s AND a.address LIKE 'processor:%%:clearing'
+WHERE t.merchant_id = %(merchant)s
 """
 IN_DOUBT = """
 SELECT a.address, sum(e.amount_minor) AS left_minor FROM ledger_entry e
 JOIN ledger_transaction t ON t.id = e.transaction_id JOIN ledger_account a ON a.id = e.account_id
-WHERE t.merchant_id = %(merchant)s AND a.address LIKE '%%unconfirmed%%'
+WHERE t.merchant_id = %(merchant)s AND (a.address LIKE '%%unconfirmed%%' OR a.address = 'payouts:in_transit')
 GROUP BY a.address HAVING sum(e.amount_minor) <> 0
 """
 EVENTS = """
@@ -57,7 +71,8 @@ WHERE e.merchant_id = %(merchant)s AND p.enabled_events @> ARRAY['*']
 """
 ONCE = [
     "charge.succeeded", "charge.failed", "charge.captured", "charge.pending", "refund.created",
-    "payment_intent.created", "payment_intent.succeeded", "payment_intent.canceled",
+    "payment_intent.created", "payment_intent.succeeded", "payment_intent.canceled", "payout.created", "payout.paid",
+    "charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed",
 ]  # fmt: skip
 
 
@@ -80,16 +95,21 @@ def check_books(rig: Rig, merchant: Merchant, shoppers: list[Shopper]) -> None:
 
 def _check_books(rig: Rig, merchant: Merchant, shoppers: list[Shopper]) -> None:
     with _connected(rig, merchant) as books:
-        told = [told for shopper in shoppers for told in shopper.told]
         _tell_those_who_never_came_back(books, merchant, shoppers)
         operations = books.execute(OPERATIONS, _of(merchant)).fetchall()
-        bank_net = _what_the_banks_did(rig, operations)
+        banks = what_the_banks_did(rig, operations, books.execute(DISPUTED_CHARGES, _of(merchant)).fetchall())
         row: Any = books.execute(LEDGER, _of(merchant)).fetchone()
         in_doubt = books.execute(IN_DOUBT, _of(merchant)).fetchall()
         assert not in_doubt, f"in doubt although nothing is open: {in_doubt}"
-        told_net = sum(_net_minor(one) for one in told)
-        assert bank_net == row["clearing"] == told_net, (
-            f"the banks did {bank_net}, the ledger says {row['clearing']}, clients were told {told_net}"
+        told_net = _told_net(shoppers)
+        assert banks.net_minor == row["clearing"] == told_net, (
+            f"the banks did {banks.net_minor}, the ledger says {row['clearing']}, clients were told {told_net}"
+        )
+        payouts = shoppers[0].see("/v1/payouts?status=paid&limit=100")["data"]
+        told_paid_out = sum(each["amount"] for each in payouts)
+        assert banks.paid_out_minor == row["paid_out"] == told_paid_out, (
+            f"the banks paid out {banks.paid_out_minor}, the ledger says {row['paid_out']}, "
+            f"clients were told {told_paid_out}"
         )
         doubled = books.execute(EVENTS, {**_of(merchant), "once": ONCE}).fetchall()
         assert not doubled, f"events that were recorded twice: {doubled}"
@@ -140,37 +160,15 @@ def _tell_those_who_never_came_back(
             assert told.final
 
 
-def _what_the_banks_did(rig: Rig, operations: list[dict[str, Any]]) -> int:
-    """Taken less given back, in minor units; each reference done once, and one success for each key."""
-    controls = {"sandbox": Bank(rig.banks[0].url), "sandbox_two": Bank(rig.banks[1].url)}
-    net, successes = 0, Counter[tuple[str, str]]()
-    for operation in operations:
-        bank = controls[operation["processor"]]
-        counts, said = _asked(bank, operation["public_id"])
-        done = sum(counts[kind] for kind in ("authorize", "complete", "capture", "void", "refund"))
-        assert done <= 1, f"{operation['public_id']} was done {done} times: {counts}"
-        approved = done == 1 and said["status"] == "approved" and not counts["reversal"]
-        assert approved == (operation["state"] == "succeeded"), (
-            f"{operation['public_id']} ({operation['kind']}) is {operation['state']} here; there {said} {counts}"
-        )
-        if approved:
-            successes[operation["idempotency_key"], operation["kind"]] += 1
-            net += {"sale": 1, "capture": 1, "refund": -1}.get(operation["kind"], 0) * operation[
-                "amount_minor"
-            ]
-    doubled = {key: times for key, times in successes.items() if times > 1 and key[0]}
-    assert not doubled, f"keys that had more than one effect: {doubled}"
-    return net
-
-
-def _asked(bank: Bank, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How often it did what, and what it says of it. It may be starting again just now."""
-    for _ in range(50):
-        try:
-            return bank.counts(reference), bank.operation(reference) or {"status": "declined"}
-        except urllib3.exceptions.HTTPError:
-            time.sleep(0.2)
-    raise AssertionError("the bank does not come back")
+def _told_net(shoppers: list[Shopper]) -> int:
+    """What their answers say; what went on after its answer, as it is shown now; less what disputes took."""
+    for shopper in shoppers:
+        for told in shopper.followed:
+            if told.status == 200:
+                told.body = shopper.see(f"/v1/payment_intents/{told.body['id']}")
+    disputes = shoppers[0].see("/v1/disputes?limit=100")["data"]
+    taken = sum(int(each["amount"]) for each in disputes if each["status"] in DISPUTED)
+    return sum(_net_minor(told) for shopper in shoppers for told in shopper.told) - taken
 
 
 def _net_minor(told: Told) -> int:

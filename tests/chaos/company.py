@@ -12,6 +12,8 @@ from django.db import OperationalError, connection
 from psycopg_pool import PoolTimeout
 
 from merchants.services import create_merchant
+from payments.models import Terms
+from payments.services.bank_accounts import name_bank_account
 from tests.chaos.books import Merchant
 from tests.chaos.cells import Cell
 from tests.chaos.history import live_through, plan
@@ -22,6 +24,8 @@ from tests.webhooks.receiver import Receiver
 from webhooks.models import WebhookEndpoint
 
 TRIES = 60
+# The bank pays to the first, and takes payouts to the second in and fails them later.
+ACCOUNTS = ("000123456789", "000123456789", "000111111116")
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,16 @@ class Company:
                     url=self.receiver.url,
                     enabled_events=["*"],
                 )
+                name_bank_account(
+                    made.merchant,
+                    livemode=False,
+                    currency="usd",
+                    holder="A history",
+                    country="US",
+                    account_number=ACCOUNTS[seed % len(ACCOUNTS)],
+                )
+                if "a_payout_on_schedule" in plan(seed).stories:
+                    Terms.objects.create(merchant=made.merchant, payout_interval=Terms.Interval.DAILY)
                 return Merchant(made.merchant.pk, made.keys["sk_test"])
             except (OperationalError, PoolTimeout):
                 time.sleep(0.5)

@@ -13,9 +13,9 @@ from typing import Any
 import urllib3
 
 from tests.chaos.books import Merchant, check_books
-from tests.chaos.cells import Cell, every_cell
+from tests.chaos.cells import ANSWERING, DISPUTE, REPEATS, Cell, every_cell
+from tests.chaos.later import STORIES, stories_past
 from tests.chaos.rig import Rig
-from tests.chaos.scripts import STORIES, stories_past
 from tests.chaos.shopper import Shopper
 
 MOST_STORIES = 4
@@ -29,13 +29,11 @@ BANK_FAULTS = (
     "latency",
     "late_arrival",
 )
-KINDS = ("authorize", "capture", "void", "refund")
+KINDS = ("authorize", "complete", "capture", "void", "refund", "payout", "evidence", "accept")
 # Shares of the histories in which it happens.
 DISASTERS = {"postgres": 0.02, "redis": 0.025, "worker": 0.025, "vault": 0.02, "bank": 0.02, "web": 0.03}
 SECOND_FAULT = 0.4
 BANK_FAULT = 0.35
-# What needs another fault first, before anybody passes it.
-AFTER_A_CRASH = ("claim.after_take_over", "resume.before_lookup", "resume.after_lookup", "sweep.after_claim")
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,19 @@ class Plan:
         return f"seed {self.seed}: {', '.join(self.stories)}; {'; '.join(wrongs) or 'nothing goes wrong'}"
 
 
-def plan(seed: int) -> Plan:
+def cell_of(seed: int) -> Cell:
     """Seeds that follow one another go through all cells in turn."""
+    cells = every_cell()
+    return cells[seed % len(cells)]
+
+
+def plan(seed: int) -> Plan:
     dice, cells = random.Random(seed), every_cell()
-    chosen = [cells[seed % len(cells)]]
+    chosen = [cell_of(seed)]
     if dice.random() < SECOND_FAULT:
         chosen.append(dice.choice(cells))
     chosen += [crash for cell in chosen if (crash := _crash_before(cell))]
-    stories = [dice.choice(stories_past(cell.at)) for cell in chosen]
+    stories = [dice.choice(stories_past(cell)) for cell in chosen]
     stories += dice.choices(sorted(STORIES), k=max(0, dice.randint(2, MOST_STORIES) - len(stories)))
     faults = [_bank_fault(dice)] if dice.random() < BANK_FAULT else []
     if any(cell.point.startswith("fail_over") for cell in chosen):
@@ -68,11 +71,15 @@ def plan(seed: int) -> Plan:
 
 
 def _crash_before(cell: Cell) -> Cell | None:
-    """A take-over needs a claim whose owner died; a sweep, one whose client does not come back in time."""
-    if cell.point not in AFTER_A_CRASH:
-        return None
-    at = "charges" if cell.at == "worker" else cell.at
-    return Cell("phase_1.after_commit" if cell.at == "worker" else "processor.after_answer", at, "kill")
+    """What needs another fault first, before anybody passes it: a take-over, a claim whose owner died; the worker,
+    work that no client finishes."""
+    if cell.point in REPEATS and cell.at != "worker":
+        return Cell(
+            "dispute.after_words" if cell.at in ANSWERING else "processor.after_answer", cell.at, "kill"
+        )
+    if cell.at == "worker" and cell.point in (*DISPUTE, "look_after_disputes.after_claim"):
+        return Cell("dispute.after_words", "disputes.id", "kill")
+    return None
 
 
 def _bank_fault(dice: random.Random) -> dict[str, Any]:
@@ -96,38 +103,43 @@ def _disaster(dice: random.Random) -> str | None:
 def live_through(rig: Rig, merchant: Merchant, given: Plan) -> list[Cell]:
     """Runs the history, waits for its end, compares the books; the cells that somebody met. AssertionError where
     anything is doubled, lost or stuck."""
-    dice = random.Random(given.seed)
-    shoppers = [Shopper(rig, merchant.key, random.Random(dice.getrandbits(64))) for _ in given.stories]
-    over = threading.Event()
-    watcher = threading.Thread(
-        target=_wake_and_mend, args=(rig, given, dice.uniform(1, 6), over), daemon=True
-    )
-    watcher.start()
-    try:
-        # A bank that another history has just killed has no ear for it.
-        with suppress(urllib3.exceptions.HTTPError):
-            for fault in given.bank_faults:
-                rig.controls()[0].fault(**fault)
-        for cell in given.cells:
-            rig.order(cell, seconds=round(dice.uniform(0.3, 2.5), 1))
-        with ThreadPoolExecutor(len(shoppers) + 1) as pool:
-            acts: list[Callable[[], None]] = [
-                lambda name=name, shopper=shopper: STORIES[name][0](shopper)  # type: ignore[misc]
-                for name, shopper in zip(given.stories, shoppers, strict=True)
-            ]
-            told = [pool.submit(act) for act in acts]
-            if given.disaster:
-                _strike(rig, given.disaster, dice.uniform(0, 0.6))
-            for one in told:
-                one.result()
-        check_books(rig, merchant, shoppers)
-    finally:
-        over.set()
-        watcher.join()
-        met = [cell for cell in given.cells if rig.was_met(cell)]
-        for cell in given.cells:
-            rig.forget(cell)
+    dice, over = random.Random(given.seed), threading.Event()
+    with rig.alone_at(given.cells):
+        watcher = threading.Thread(
+            target=_wake_and_mend, args=(rig, given, dice.uniform(1, 6), over), daemon=True
+        )
+        watcher.start()
+        try:
+            check_books(rig, merchant, _act(rig, merchant, given, dice))
+        finally:
+            over.set()
+            watcher.join()
+            met = [cell for cell in given.cells if rig.was_met(cell)]
+            for cell in given.cells:
+                rig.forget(cell)
     return met
+
+
+def _act(rig: Rig, merchant: Merchant, given: Plan, dice: random.Random) -> list[Shopper]:
+    """Gives the orders for what is to go wrong, and lets the stories begin."""
+    shoppers = [Shopper(rig, merchant.key, random.Random(dice.getrandbits(64))) for _ in given.stories]
+    # A bank that another history has just killed has no ear for it.
+    with suppress(urllib3.exceptions.HTTPError):
+        for fault in given.bank_faults:
+            rig.controls()[0].fault(**fault)
+    for cell in given.cells:
+        rig.order(cell, seconds=round(dice.uniform(0.3, 2.5), 1))
+    with ThreadPoolExecutor(len(shoppers) + 1) as pool:
+        acts: list[Callable[[], None]] = [
+            lambda name=name, shopper=shopper: STORIES[name][0](shopper)  # type: ignore[misc]
+            for name, shopper in zip(given.stories, shoppers, strict=True)
+        ]
+        told = [pool.submit(act) for act in acts]
+        if given.disaster:
+            _strike(rig, given.disaster, dice.uniform(0, 0.6))
+        for one in told:
+            one.result()
+    return shoppers
 
 
 def _wake_and_mend(rig: Rig, given: Plan, asleep_seconds: float, over: threading.Event) -> None:

@@ -5,7 +5,9 @@ import signal
 import threading
 import time
 import uuid
-from contextlib import ExitStack, suppress
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,8 @@ ENVIRONMENT = {
     "IDEMPOTENCY_LEASE_SECONDS": "3",
     "BREAKER_MIN_FAILURES": "1000000",
     "DATABASE_POOL_SIZE": "8",
+    "CHALLENGE_SECONDS": "12",
+    "PAYOUT_SEND_AFTER_SECONDS": "4",
 }
 
 
@@ -41,6 +45,7 @@ class Rig:
     worker: Process = field(init=False)
     beat: Process = field(init=False)
     _mending: threading.Lock = field(default_factory=threading.Lock)
+    _places: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     @property
     def faults(self) -> Path:
@@ -53,9 +58,17 @@ class Rig:
     def controls(self) -> list[Bank]:
         return [Bank(bank.url) for bank in self.banks]
 
+    @contextmanager
+    def alone_at(self, cells: Iterable[Cell]) -> Iterator[None]:
+        """An order has the name of its place: two histories with the same one would take each other's for theirs."""
+        with ExitStack() as stack:
+            # Sorted, so that no two wait for each other.
+            for name in sorted({cell.name for cell in cells}):
+                stack.enter_context(self._places[name])
+            yield
+
     def order(self, cell: Cell, *, seconds: float) -> None:
         """The next one that passes there meets it. `seconds` of a delay."""
-        # Another history may order the same at the same time.
         unfinished = self.faults / f".{uuid.uuid4()}"
         unfinished.write_text(f"delay {seconds}" if cell.way == "delay" else cell.way)
         unfinished.rename(self.faults / cell.name)

@@ -1,8 +1,9 @@
-"""What merchants do in a history: small stories, each of which passes certain endpoints."""
+"""What merchants do with cards in a history: small stories, each of which passes certain endpoints."""
 
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.cells import Cell
 from tests.chaos.shopper import Shopper, Told
 
 Story = Callable[[Shopper], None]
@@ -11,6 +12,8 @@ CARD = {"payment_method": "pm_card_visa", "return_url": "https://shop.example.co
 
 
 def story(*passes: str) -> Callable[[Story], Story]:
+    """`passes`: endpoints, and points that the worker passes because of it."""
+
     def add(told: Story) -> Story:
         STORIES[told.__name__] = (told, frozenset(passes))
         return told
@@ -32,7 +35,7 @@ def a_charge(shopper: Shopper) -> None:
     charge(shopper)
 
 
-@story("charges")
+@story("charges", "sweep.after_claim")
 def a_charge_that_nobody_comes_back_for(shopper: Shopper) -> None:
     asked = {"amount": amount(shopper), "currency": "usd", "source": "tok_visa"}
     shopper.ask("/v1/charges", asked, returns=False)
@@ -115,11 +118,13 @@ def an_intent_given_up(shopper: Shopper) -> None:
     shopper.ask(path, {"cancellation_reason": "abandoned"})
 
 
-@story("webhook_endpoints", "webhook_endpoints.id")
+@story("webhook_endpoints", "webhook_endpoints.id", "webhook_endpoints.id.roll_secret")
 def an_endpoint(shopper: Shopper) -> None:
     asked = {"url": "http://127.0.0.1:9/", "enabled_events[]": "payout.paid"}
     made = shopper.ask("/v1/webhook_endpoints", asked)
-    shopper.ask(f"/v1/webhook_endpoints/{made.body['id']}", {"description": "of the chaos"})
+    path = f"/v1/webhook_endpoints/{made.body['id']}"
+    shopper.ask(path, {"description": "of the chaos"})
+    shopper.ask(f"{path}/roll_secret", {"expires_in": "60"})
 
 
 def held(shopper: Shopper) -> Told:
@@ -133,7 +138,7 @@ def held(shopper: Shopper) -> Told:
     return shopper.ask("/v1/payment_intents", asked)
 
 
-def stories_past(endpoint: str) -> list[str]:
-    """Those that pass it; any for a process that serves none."""
-    past = [name for name, (_, passes) in STORIES.items() if endpoint in passes]
+def stories_past(cell: Cell) -> list[str]:
+    """Those that pass its endpoint; for a process that serves none, those that lead to its point."""
+    past = [name for name, (_, passes) in STORIES.items() if {cell.at, cell.point} & passes]
     return past or ["a_charge", "an_intent_paid_at_once", "a_charge_refunded_in_two_parts"]

@@ -2,6 +2,7 @@
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -42,6 +43,8 @@ class Shopper:
     key: str
     dice: random.Random
     told: list[Told] = field(default_factory=list)
+    # What goes on after its answer: looked at again in the end.
+    followed: list[Told] = field(default_factory=list)
 
     def ask(self, path: str, fields: dict[str, Any], *, returns: bool = True) -> Told:
         """Until it is answered for good; `returns` False: tries once and never comes back."""
@@ -57,6 +60,30 @@ class Shopper:
             # As SDKs do: twice as long each time, with jitter, up to a bound.
             time.sleep(pause * self.dice.uniform(0.5, 1))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def see(self, path: str) -> dict[str, Any]:
+        """As the API shows it now."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            web = self.dice.choice(self.rig.webs)
+            headers = {"Authorization": f"Bearer {self.key}"}
+            with suppress(urllib3.exceptions.HTTPError):
+                answer = http.request("GET", web.url + path, headers=headers, timeout=TIMEOUT_SECONDS)
+                if answer.status == 200:
+                    shown: dict[str, Any] = answer.json()
+                    return shown
+            time.sleep(FIRST_PAUSE_SECONDS)
+        raise NeverAnswered(path)
+
+    def first_of(self, path: str, *, seconds: float) -> dict[str, Any] | None:
+        """The first row of a list, once there is one; None where none comes in that time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if rows := self.see(path)["data"]:
+                first: dict[str, Any] = rows[0]
+                return first
+            time.sleep(FIRST_PAUSE_SECONDS)
+        return None
 
     def try_once(self, told: Told) -> Any:
         """The response's headers; an answer that is no result leaves what was told before."""

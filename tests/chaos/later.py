@@ -1,0 +1,125 @@
+"""Stories that go on after their answers: challenges, disputes, payouts. What became of them is read in the end."""
+
+import time
+from contextlib import suppress
+from typing import Literal
+
+import urllib3
+
+from tests.chaos.scripts import CARD, STORIES, amount, charge, stories_past, story
+from tests.chaos.shopper import Shopper, http
+from tests.support.bank import Bank
+
+__all__ = ["STORIES", "stories_past"]
+CHALLENGED = {**CARD, "payment_method": "pm_card_authenticationRequired"}
+# A worker that dies while it applies the news leaves it to the next look, half a minute or two later.
+DISPUTE_SECONDS = 200.0
+SCHEDULE_SECONDS = 20.0
+# A page that does not come is reloaded so often.
+RELOADS = 3
+
+
+@story("payment_intents", "pay.return")
+def a_challenge_passed(shopper: Shopper) -> None:
+    _go_back(shopper, _challenged(shopper, "succeed"))
+
+
+@story("payment_intents", "pay.return")
+def a_challenge_failed(shopper: Shopper) -> None:
+    _go_back(shopper, _challenged(shopper, "fail"))
+
+
+@story("payment_intents", "learn.after_lookup", "learn.before_commit", "learn.after_commit")
+def a_challenge_passed_by_one_who_never_comes_back(shopper: Shopper) -> None:
+    _challenged(shopper, "succeed")
+
+
+@story("payment_intents", "look_after_charges.after_claim")
+def a_challenge_that_nobody_answers(shopper: Shopper) -> None:
+    asked = {"amount": amount(shopper), "currency": "usd", "confirm": "true", **CHALLENGED}
+    shopper.followed.append(shopper.ask("/v1/payment_intents", asked))
+
+
+def _challenged(shopper: Shopper, outcome: Literal["succeed", "fail"]) -> str:
+    """The cardholder answers their bank; where it sends them then."""
+    made = shopper.ask("/v1/payment_intents", {"amount": amount(shopper), "currency": "usd"})
+    told = shopper.ask(f"/v1/payment_intents/{made.body['id']}/confirm", CHALLENGED)
+    shopper.followed.append(told)
+    if told.status != 200 or told.body["status"] != "requires_action":
+        return ""
+    page = told.body["next_action"]["redirect_to_url"]["url"]
+    for _ in range(RELOADS):
+        with suppress(urllib3.exceptions.HTTPError):
+            return Bank("").answer_challenge(page, outcome)[1]
+        time.sleep(1)
+    return ""
+
+
+def _go_back(shopper: Shopper, address: str) -> None:
+    for _ in range(RELOADS if address else 0):
+        with suppress(urllib3.exceptions.HTTPError):
+            if http.request("GET", address, redirect=False, timeout=4).status < 500:
+                return
+        time.sleep(1)
+
+
+@story("charges", "disputes.id", "learn.after_lookup", "dispute.before_commit")
+def a_dispute_won(shopper: Shopper) -> None:
+    if path := _disputed(shopper):
+        shopper.ask(path, {"evidence[customer_name]": "Ada", "metadata[case]": "7"})
+        shopper.ask(path, {"evidence[uncategorized_text]": "winning_evidence", "submit": "true"})
+
+
+@story("charges", "disputes.id.close")
+def a_dispute_given_in_to(shopper: Shopper) -> None:
+    if path := _disputed(shopper):
+        shopper.ask(f"{path}/close", {})
+
+
+@story("charges", "look_after_disputes.after_claim", "dispute.after_answer", "dispute.after_booked")
+def evidence_that_nobody_comes_back_for(shopper: Shopper) -> None:
+    if path := _disputed(shopper):
+        lost = {"evidence[uncategorized_text]": "losing_evidence", "submit": "true"}
+        shopper.ask(path, lost, returns=False)
+
+
+def _disputed(shopper: Shopper) -> str:
+    made = charge(shopper, source="tok_createDispute")
+    if made.status != 200:
+        return ""
+    found = shopper.first_of(f"/v1/disputes?charge={made.body['id']}", seconds=DISPUTE_SECONDS)
+    assert found, f"the bank's dispute of {made.body['id']} is not heard of"
+    return f"/v1/disputes/{found['id']}"
+
+
+@story(
+    "charges",
+    "payouts",
+    "payouts.id",
+    *("sweep.after_claim", "resume.before_lookup", "resume.after_lookup"),
+    *("phase_2.before_commit", "phase_2.after_commit"),
+    *("learn.before_commit", "learn.after_commit", "look_after_payouts.after_claim"),
+)
+def a_payout(shopper: Shopper) -> None:
+    made = _earned(shopper) and shopper.ask("/v1/payouts", {"amount": 700, "currency": "usd"})
+    if made and made.status == 200:
+        shopper.ask(f"/v1/payouts/{made.body['id']}", {"metadata[for]": "rent"})
+
+
+@story("charges", "payouts", "payouts.id.cancel")
+def a_payout_called_back(shopper: Shopper) -> None:
+    made = _earned(shopper) and shopper.ask("/v1/payouts", {"amount": 300, "currency": "usd"})
+    if made and made.status == 200:
+        shopper.ask(f"/v1/payouts/{made.body['id']}/cancel", {})
+
+
+@story("charges", "schedule.before_commit")
+def a_payout_on_schedule(shopper: Shopper) -> None:
+    """Its merchant has terms of their own. What others of the same merchant took may leave nothing to pay out."""
+    if _earned(shopper):
+        shopper.first_of("/v1/payouts", seconds=SCHEDULE_SECONDS)
+
+
+def _earned(shopper: Shopper) -> bool:
+    """Something that is available at once."""
+    return charge(shopper, source="tok_bypassPending", amount=20_000).status == 200
