@@ -101,17 +101,17 @@ def payout_started(payout: Money) -> list[Line]:
 
 
 def payout_paid(payout: Money) -> list[Line]:
-    """It arrived: it has left our bank account."""
+    """It arrived, so it has left our bank account, whose statement will say so."""
     return [
         debit(chart.PAYOUTS_IN_TRANSIT, payout.currency, payout.amount_minor),
-        credit(chart.BANK_MAIN, payout.currency, payout.amount_minor),
+        credit(chart.PAYOUTS_SENT, payout.currency, payout.amount_minor),
     ]
 
 
 def payout_returned(payout: Money) -> list[Line]:
-    """It had arrived, and the merchant's bank sent it back: we have it, and owe it to the merchant again."""
+    """It had arrived, and the merchant's bank sent it back: we owe it to the merchant again."""
     return [
-        debit(chart.BANK_MAIN, payout.currency, payout.amount_minor),
+        debit(chart.PAYOUTS_SENT, payout.currency, payout.amount_minor),
         credit(chart.merchant_available(payout.merchant), payout.currency, payout.amount_minor),
     ]
 
@@ -155,11 +155,20 @@ def line_settled(line: Settlement) -> list[Line]:
 
 def bank_line_arrived(source: str, currency: str, amount_minor: int, *, expected_minor: int) -> list[Line]:
     """Our bank has received what `source` had sent, or has paid what it asked for; what is beyond that waits."""
+    return _bank_line(chart.processor_in_transit(source), currency, amount_minor, expected_minor)
+
+
+def bank_paid_out(currency: str, amount_minor: int, *, expected_minor: int) -> list[Line]:
+    """Our bank has paid a payout, or received it back when the amount is positive; what is beyond that waits."""
+    return _bank_line(chart.PAYOUTS_SENT, currency, amount_minor, expected_minor)
+
+
+def _bank_line(cleared: str, currency: str, amount_minor: int, expected_minor: int) -> list[Line]:
     return _signed(
         currency,
         {
             chart.BANK_MAIN: amount_minor,
-            chart.processor_in_transit(source): -expected_minor,
+            cleared: -expected_minor,
             chart.suspense("bank"): expected_minor - amount_minor,
         },
     )
@@ -185,6 +194,22 @@ def claim_written_off(processor: str, currency: str, owed_minor: int) -> list[Li
     return _signed(
         currency,
         {chart.processor_clearing(processor): -owed_minor, chart.RECONCILIATION_ADJUSTMENTS: owed_minor},
+    )
+
+
+def bank_line_written_off(currency: str, expected_minor: int) -> list[Line]:
+    """Our bank will never show the payout, or its return, that our books say it has made."""
+    return _signed(
+        currency,
+        {chart.PAYOUTS_SENT: -expected_minor, chart.RECONCILIATION_ADJUSTMENTS: expected_minor},
+    )
+
+
+def bank_line_explained(source: str, currency: str, suspense_minor: int) -> list[Line]:
+    """What our bank has received is what `source` says later that it had sent."""
+    return _signed(
+        currency,
+        {chart.suspense("bank"): -suspense_minor, chart.processor_in_transit(source): suspense_minor},
     )
 
 

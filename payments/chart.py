@@ -56,6 +56,8 @@ def suspense(source: str) -> str:
 
 FEES_PROCESSOR = "fees:processor"
 BANK_MAIN = "bank:main"
+# What has arrived at merchants' banks, as we are told, and is not on the statement of our own account yet.
+PAYOUTS_SENT = "payouts:sent"
 RECONCILIATION_ADJUSTMENTS = "adjustments:reconciliation"
 
 # What merchants pay for disputes, won ones too.

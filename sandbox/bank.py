@@ -129,6 +129,10 @@ def checks(card: Card) -> dict[str, str]:
     return result | dict.fromkeys(failed, "fail")
 
 
+# What a dispute costs the bank's customer, won or lost, in the smallest unit.
+DISPUTE_FEE_MINOR = 500
+
+
 def fee_minor(amount_minor: int) -> int:
     """1.5 %, rounded half up."""
     return (amount_minor * 15 + 500) // 1000

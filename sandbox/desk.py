@@ -34,9 +34,9 @@ class Desk:
         self._announce = announce
         self.challenges = Challenges(store, announce)
         self.failing_refunds = FailingRefunds(store, announce)
-        self.disputes = DisputeDesk(store, announce)
         self.settlements = Settlements(store)
-        self.payouts = PayoutDesk(store, announce)
+        self.disputes = DisputeDesk(store, announce, self.settlements)
+        self.payouts = PayoutDesk(store, announce, self.settlements.account)
 
     def perform(self, order: Order) -> Answer:
         """The stored answer when the reference is known, else the work and its answer."""

@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.answers import Answer
 from sandbox.challenges import Announce, random_text
 from sandbox.dispute_store import DisputeStore
+from sandbox.settlement import Settlements
 from sandbox.store import Store
 
 # What cards made for it lead to: the reason, and whether it is an inquiry first.
@@ -123,8 +124,9 @@ def outcome_by_itself(dispute: Dispute) -> str:
 class DisputeDesk:
     """Every method is one short transaction, as the desk's."""
 
-    def __init__(self, store: Store, announce: Announce) -> None:
+    def __init__(self, store: Store, announce: Announce, settlements: Settlements) -> None:
         self._books = store
+        self._settlements = settlements
         self._store = DisputeStore(store.connection)
         self._announce = announce
         self.pace = Pace()
@@ -226,6 +228,8 @@ class DisputeDesk:
             act_at=due_by,
         )
         self._write(dispute, "opened")
+        if not inquiry:
+            self._move(dispute)
         return dispute.as_json()
 
     def _order(
@@ -246,7 +250,19 @@ class DisputeDesk:
     def _end(self, dispute: Dispute, outcome: str) -> Dispute:
         after = ended(dispute, outcome, due_by=time.time() + self.pace.due_after_seconds)
         self._write(after, "updated" if after.act_at is not None else "closed")
+        if outcome in ("escalated", "won"):
+            self._move(after, won=outcome == "won")
         return after
+
+    def _move(self, dispute: Dispute, *, won: bool = False) -> None:
+        self._settlements.record_dispute(
+            id=dispute.id,
+            reference=dispute.reference,
+            authorization=dispute.authorization,
+            currency=dispute.currency,
+            amount_minor=dispute.amount_minor,
+            won=won,
+        )
 
     def _write(self, dispute: Dispute, news: str) -> None:
         kept = dispute.as_json()

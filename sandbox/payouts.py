@@ -6,6 +6,7 @@ What happens is in the account number: Stripe's test numbers where it has one, a
 import time
 from dataclasses import dataclass
 
+from sandbox.account import Account
 from sandbox.answers import Answer
 from sandbox.challenges import Announce
 from sandbox.store import Store
@@ -36,9 +37,10 @@ REFUSED = {"000444444440": "invalid_currency"}
 
 
 class PayoutDesk:
-    def __init__(self, store: Store, announce: Announce) -> None:
+    def __init__(self, store: Store, announce: Announce, account: Account) -> None:
         self._store = store
         self._announce = announce
+        self._account = account
         # Until a payout arrives, and again until it comes back; each keeps the time it was given.
         self.after_seconds = USUAL_SECONDS
 
@@ -70,6 +72,8 @@ class PayoutDesk:
         fate = FATES.get(operation.answer["scenario"], PAID)
         failure = fate.failure if step == "failed" else None
         self._store.replace_answer(reference, operation.answer | {"status": step, "failure_reason": failure})
+        if step == "paid" or fate.returned:
+            self._account.pay_out(operation.answer, returned=step == "failed")
         self._announce(f"payout.{step}", reference)
         if step == "paid" and fate.returned:
             self._plan(reference, "failed")

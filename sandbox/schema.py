@@ -98,6 +98,20 @@ CREATE TABLE settlement_payouts (
 CREATE TABLE settlement_errors (reference TEXT PRIMARY KEY, error TEXT NOT NULL);
 """
 
+# What the bank paid from its customer's account on the customer's order, and what came back to it.
+ACCOUNT = """
+CREATE TABLE account_entries (
+    sequence INTEGER PRIMARY KEY,
+    reference TEXT NOT NULL,
+    id TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    stated_on TEXT
+);
+CREATE INDEX account_entries_to_state ON account_entries (sequence) WHERE stated_on IS NULL;
+"""
+
 
 def prepare(db: sqlite3.Connection) -> None:
     """A new file is laid out, an older one brought up to date; call it inside a transaction."""
@@ -144,6 +158,11 @@ def _add_payouts(db: sqlite3.Connection) -> None:
     _run(db, PAYOUTS)
 
 
+def _add_account(db: sqlite3.Connection) -> None:
+    """What an older bank paid out is on no statement: its days are over."""
+    _run(db, ACCOUNT)
+
+
 def _run(db: sqlite3.Connection, script: str) -> None:
     """Statement by statement: executescript would commit the transaction that it runs in."""
     for statement in filter(str.strip, script.split(";")):
@@ -156,4 +175,5 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_disputes,
     _add_reports,
     _add_payouts,
+    _add_account,
 )

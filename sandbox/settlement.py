@@ -10,11 +10,13 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 
+from sandbox.account import Account
 from sandbox.answers import Answer
-from sandbox.bank import fee_minor
+from sandbox.bank import DISPUTE_FEE_MINOR, fee_minor
+from sandbox.movements import Movement, payout
 from sandbox.store import Store
 
 ERRORS = (
@@ -35,29 +37,11 @@ INVENTED_MINOR = 4200
 ADDED_MINOR = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """Signed: what the bank owes its customer is positive."""
-
-    type: str
-    reference: str
-    id: str
-    authorization: str
-    currency: str
-    gross: int
-    fee: int
-    created: int
-    status: str = "settled"
-
-    @property
-    def net(self) -> int:
-        return self.gross - self.fee
-
-
 class Settlements:
     def __init__(self, store: Store) -> None:
         self._db = store.connection
         self._store = store
+        self.account = Account(store)
 
     def record(self, answer: Answer) -> None:
         """Call it for each answer that may have moved money, inside its transaction."""
@@ -73,8 +57,25 @@ class Settlements:
         if not done.rowcount and (movement := _movement(answer)):
             self._insert(replace(movement, type="refund", gross=-movement.gross, fee=0, created=_now()))
 
+    def record_dispute(
+        self, *, id: str, reference: str, authorization: str, currency: str, amount_minor: int, won: bool
+    ) -> None:
+        """The money of a dispute is taken back, for a fee; or it is given back once the dispute is won."""
+        self._insert(
+            Movement(
+                type="dispute_reversal" if won else "dispute",
+                reference=reference,
+                id=id,
+                authorization=authorization,
+                currency=currency,
+                gross=amount_minor if won else -amount_minor,
+                fee=0 if won else DISPUTE_FEE_MINOR,
+                created=_now(),
+            )
+        )
+
     def err(self, reference: str, error: str) -> None:
-        """The next file that would name the reference errs about it."""
+        """The next file that would name the reference, or the bank's own id, errs about it."""
         self._db.execute("INSERT OR REPLACE INTO settlement_errors VALUES (?, ?)", (reference, error))
 
     def file(self, day: date, *, close: bool = False) -> str | None:
@@ -90,20 +91,6 @@ class Settlements:
         """Those that have a file, the oldest first."""
         rows = self._db.execute("SELECT day FROM settlements ORDER BY day")
         return [date.fromisoformat(day) for (day,) in rows]
-
-    def paid(self, day: date) -> list[Movement]:
-        """What went to the customer's account with the day's file, one for each currency."""
-        rows = self._db.execute(
-            "SELECT id, currency, amount FROM settlement_payouts WHERE day = ? ORDER BY currency", (str(day),)
-        )
-        return [_payout(identity, currency, amount, day) for identity, currency, amount in rows]
-
-    def paid_before(self, day: date) -> dict[str, int]:
-        rows = self._db.execute(
-            "SELECT currency, sum(amount) FROM settlement_payouts WHERE day < ? GROUP BY currency",
-            (str(day),),
-        )
-        return dict(rows)
 
     def owed(self) -> dict[str, int]:
         """What it still owes by currency, before fees: what moved, less what its files have said."""
@@ -142,15 +129,17 @@ class Settlements:
                 "status",
             )
             movement = Movement(**dict(zip(names, values, strict=True)))
-            error = errors.pop(movement.reference, None)
+            ordered = movement.id if movement.id in errors else movement.reference
+            error = errors.pop(ordered, None)
             said, reported = _erring(movement, error)
             lines += said
             if error:
-                self._db.execute("DELETE FROM settlement_errors WHERE reference = ?", (movement.reference,))
+                self._db.execute("DELETE FROM settlement_errors WHERE reference = ?", (ordered,))
             if reported:
                 self._db.execute(
                     "UPDATE movements SET settled_on = ? WHERE sequence = ?", (str(day), sequence)
                 )
+        self.account.close(day, before=end)
         return self._keep(day, lines)
 
     def _keep(self, day: date, lines: list[Movement]) -> str:
@@ -158,7 +147,7 @@ class Settlements:
         for line in lines:
             net[line.currency] += line.net
         payouts = [
-            _payout(f"set_{day:%Y%m%d}_{currency}_{secrets.token_hex(3)}", currency, amount, day)
+            payout(f"set_{day:%Y%m%d}_{currency}_{secrets.token_hex(3)}", currency, amount, day)
             for currency, amount in sorted(net.items())
             if amount
         ]
@@ -233,20 +222,6 @@ def _erring(line: Movement, error: str | None) -> tuple[list[Movement], bool]:
             return [line, replace(invented, type="refund", gross=-INVENTED_MINOR)], True
         case _:
             return [line, replace(invented, type="dispute", gross=-INVENTED_MINOR)], True
-
-
-def _payout(identity: str, currency: str, amount: int, day: date) -> Movement:
-    noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
-    return Movement(
-        type="payout",
-        reference="",
-        id=identity,
-        authorization="",
-        currency=currency,
-        gross=amount,
-        fee=0,
-        created=noon,
-    )
 
 
 def _csv(day: date, lines: Iterable[Movement]) -> str:

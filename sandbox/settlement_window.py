@@ -95,7 +95,7 @@ def deliver(settlements: Settlements, folder: Path | None, day: date) -> None:
 
 
 def _statement(settlements: Settlements, day: date) -> str:
-    return statement(day, settlements.paid_before(day), settlements.paid(day))
+    return statement(day, settlements.account.opening(day), settlements.account.entries(day))
 
 
 def _day(request: web.Request) -> date:

@@ -5,7 +5,7 @@ from datetime import date
 from xml.sax.saxutils import escape
 
 from sandbox.amounts import NO_DECIMALS, THREE_DECIMALS
-from sandbox.settlement import Movement
+from sandbox.movements import Movement
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 

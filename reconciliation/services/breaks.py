@@ -13,11 +13,11 @@ from core.db import in_transaction
 from ledger.lines import Line
 from ledger.services import post
 from payments import bookings
-from payments.models import BalanceTransaction, Charge, Refund
+from payments.models import BalanceTransaction, Charge, Dispute, Refund
 from reconciliation import kinds
 from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
 from reconciliation.kinds import RULES
-from reconciliation.models import Break, BreakEntry
+from reconciliation.models import Break, BreakEntry, ReportLine
 from reconciliation.terms import BANK, takes_two_people
 
 
@@ -158,13 +158,14 @@ def settle_by_rule(pk: int, *, resolution: str, reason: str) -> bool:
 def booking_of(found: Break) -> list[Line]:
     """What resolving it as proposed will book."""
     match found.resolution:
+        case kinds.SETTLE if found.source == BANK:
+            return bookings.bank_line_explained(_announcer(found), found.currency, found.suspense_minor)
         case kinds.SETTLE:
             return bookings.suspense_settled(found.source, found.currency, found.suspense_minor)
         case kinds.WRITE_OFF if found.suspense_minor:
             return bookings.suspense_written_off(found.source, found.currency, found.suspense_minor)
         case kinds.WRITE_OFF:
-            processor, owed_minor = _claim(found)
-            return bookings.claim_written_off(processor, found.currency, owed_minor)
+            return _claim_written_off(found)
         case _:
             return []
 
@@ -179,20 +180,41 @@ def _check_fits(found: Break, resolution: str) -> None:
         raise ResolutionUnfit(f"Nothing of {found} waits in suspense to be settled.", param="resolution")
     if not waits and resolution == kinds.WRITE_OFF and found.kind != "missing_there":
         raise ResolutionUnfit(f"There is nothing of {found} to write off.", param="resolution")
-    if found.source == BANK and resolution == kinds.SETTLE:
+    if found.source == BANK and resolution == kinds.SETTLE and not _announcer(found):
         raise ResolutionUnfit(
-            f"{found} is of the bank, which owes us nothing: write it off, or wait.", param="resolution"
+            f"{found} is of the bank, which owes us nothing, and no processor has announced it: write it off, "
+            "or wait.",
+            param="resolution",
         )
 
 
-def _claim(found: Break) -> tuple[str, int]:
-    """Who owes us what a missing line is about."""
+def _claim_written_off(found: Break) -> list[Line]:
+    """What our books say that somebody owes or has paid, and no report shows."""
     assert found.booking_id is not None
     ours = BalanceTransaction.objects.get(pk=found.booking_id)
-    if ours.type == BalanceTransaction.Type.CHARGE:
-        return Charge.objects.get(public_id=ours.source).processor, ours.amount_minor
-    refund = Refund.objects.select_related("charge").get(public_id=ours.source)
-    return refund.charge.processor, ours.amount_minor
+    match ours.type:
+        case BalanceTransaction.Type.PAYOUT | BalanceTransaction.Type.PAYOUT_FAILURE:
+            return bookings.bank_line_written_off(found.currency, ours.amount_minor)
+        case BalanceTransaction.Type.CHARGE:
+            processor = Charge.objects.get(public_id=ours.source).processor
+        case BalanceTransaction.Type.ADJUSTMENT:
+            processor = Dispute.objects.get(public_id=ours.source).processor
+        case _:
+            processor = Refund.objects.select_related("charge").get(public_id=ours.source).charge.processor
+    return bookings.claim_written_off(processor, found.currency, ours.amount_minor)
+
+
+def _announcer(found: Break) -> str:
+    """Which processor says that it sent what our bank has received; "" where none does."""
+    if found.line is None or not found.line.reference:
+        return ""
+    announced = ReportLine.objects.filter(
+        kind="payout",
+        processor_id=found.line.reference,
+        currency=found.currency,
+        file__livemode=found.livemode,
+    )
+    return announced.order_by("pk").values_list("file__source", flat=True).first() or ""
 
 
 def _locked(pk: int, *states: str) -> Break:

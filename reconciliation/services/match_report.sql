@@ -7,7 +7,10 @@ WITH line AS (
                WHEN 'charge' THEN coalesce(own.balance_transaction, late.balance_transaction, paid.balance_transaction)
                WHEN 'refund' THEN coalesce(r.balance_transaction, named.balance_transaction)
                WHEN 'refund_failure' THEN coalesce(r.failure_balance_transaction, named.failure_balance_transaction)
-           END AS booking
+               WHEN 'dispute' THEN dispute.balance_transaction
+               WHEN 'dispute_reversal' THEN dispute.reversal_balance_transaction
+           END AS booking,
+           dispute.id AS dispute_id
     FROM reconciliation_reportline l
     LEFT JOIN payments_operation o
         ON l.reference <> '' AND o.public_id = l.reference AND o.processor = %(source)s
@@ -21,6 +24,10 @@ WITH line AS (
     LEFT JOIN payments_charge paid
         ON l.reference = '' AND l.kind = 'charge' AND l.related_id <> '' AND paid.processor_id = l.related_id
         AND paid.processor = %(source)s AND paid.created_at >= %(oldest)s
+    -- A dispute is told by the processor's own id: no reference of ours began it.
+    LEFT JOIN payments_dispute dispute
+        ON l.kind IN ('dispute', 'dispute_reversal') AND dispute.processor = %(source)s
+        AND dispute.processor_id = l.processor_id
     WHERE l.file_id = %(file)s
 ), told AS (
     SELECT line.*, row_number() OVER (
@@ -35,11 +42,17 @@ WITH line AS (
       AND b.type IN ('charge', 'refund', 'refund_failure') AND c.processor = %(source)s
     UNION
     SELECT b.id, b.public_id, b.amount_minor, b.currency, b.created_at
+    FROM payments_balancetransaction b
+    JOIN payments_dispute d ON d.public_id = b.source
+    WHERE b.created_at >= %(begins)s AND b.created_at < %(ends)s AND b.livemode = %(livemode)s
+      AND b.type = 'adjustment' AND d.processor = %(source)s
+    UNION
+    SELECT b.id, b.public_id, b.amount_minor, b.currency, b.created_at
     FROM told JOIN payments_balancetransaction b ON b.public_id = told.booking
 ), pair AS (
     SELECT told.id AS line_id, told.number, told.kind, told.reference, told.processor_id, told.currency,
            told.gross_minor, told.fee_minor, told.net_minor, told.status, told.occurred_at,
-           told.operation_state, told.nth,
+           told.operation_state, told.dispute_id, told.nth,
            ours.id AS booking_id, ours.public_id AS booking, ours.currency AS our_currency,
            ours.amount_minor AS our_minor, ours.created_at AS booked_at,
            settled.line_id IS NOT NULL AS settled_before,
@@ -57,7 +70,10 @@ WITH line AS (
         WHEN booking_id IS NULL AND operation_state IN ('processing', 'unknown') THEN 'timing'
         WHEN booking_id IS NULL AND operation_state IS NULL AND kind IN ('refund', 'refund_failure')
             THEN 'orphan_refund'
-        WHEN booking_id IS NULL AND kind IN ('dispute', 'dispute_reversal') THEN 'orphan_dispute'
+        WHEN booking_id IS NULL AND dispute_id IS NULL AND kind IN ('dispute', 'dispute_reversal')
+            THEN 'orphan_dispute'
+        -- Ours has not come so far: an inquiry that took no money, or a dispute that is not won.
+        WHEN booking_id IS NULL AND dispute_id IS NOT NULL THEN 'status'
         WHEN booking_id IS NULL AND operation_state IS NOT NULL THEN 'status'
         WHEN booking_id IS NULL THEN 'missing_here'
         WHEN currency <> our_currency THEN 'currency'

@@ -9,7 +9,7 @@ from django.db import connection
 from core.db import in_transaction
 from ledger.lines import Line
 from ledger.post_many import Booking, post_many
-from payments.bookings import Settlement, bank_line_arrived, line_settled
+from payments.bookings import Settlement, bank_line_arrived, bank_paid_out, line_settled
 from reconciliation.models import Match, ReportFile
 from reconciliation.terms import BANK
 
@@ -66,6 +66,8 @@ def _bookings(file: ReportFile, matches: Sequence[Match]) -> list[Booking]:
 
 def _lines(file: ReportFile, match: Match, sources: dict[str, str]) -> list[Line]:
     line = match.line
+    if file.source == BANK and match.booking_id is not None:
+        return bank_paid_out(line.currency, line.gross_minor, expected_minor=match.owed_minor)
     if file.source == BANK:
         source = sources.get(line.reference, BANK)
         return bank_line_arrived(source, line.currency, line.gross_minor, expected_minor=match.owed_minor)

@@ -13,7 +13,7 @@ from reconciliation import kinds
 from reconciliation.kinds import RULES
 from reconciliation.models import Break, BreakEntry, Match
 from reconciliation.services.breaks import Found, open_breaks, settle_by_rule
-from reconciliation.terms import Terms
+from reconciliation.terms import BANK, Terms
 
 PORTION = 500
 
@@ -32,19 +32,36 @@ CAME_HERE = """
     SELECT b.id, l.id AS line_id, t.id AS booking_id
     FROM reconciliation_break b
     JOIN reconciliation_reportline l ON l.id = b.line_id
-    JOIN payments_operation o ON o.public_id = l.reference AND o.processor = b.source
+    LEFT JOIN payments_operation o ON l.reference <> '' AND o.public_id = l.reference AND o.processor = b.source
+    LEFT JOIN payments_dispute d ON d.processor = b.source AND d.processor_id = l.processor_id
     LEFT JOIN payments_charge c ON c.id = o.charge_id
     LEFT JOIN payments_charge late ON late.late_of_id = c.id
     LEFT JOIN payments_refund r ON r.id = o.refund_id
     JOIN payments_balancetransaction t ON t.public_id = CASE l.kind
         WHEN 'charge' THEN coalesce(c.balance_transaction, late.balance_transaction)
         WHEN 'refund' THEN r.balance_transaction
-        WHEN 'refund_failure' THEN r.failure_balance_transaction END
-    WHERE b.state = 'open' AND b.kind IN ('missing_here', 'timing', 'status', 'orphan_refund') AND b.source = %s
-        AND l.reference <> '' AND t.currency = l.currency AND t.amount_minor = l.gross_minor
+        WHEN 'refund_failure' THEN r.failure_balance_transaction
+        WHEN 'dispute' THEN d.balance_transaction
+        WHEN 'dispute_reversal' THEN d.reversal_balance_transaction END
+    WHERE b.state = 'open' AND b.source = %s
+        AND b.kind IN ('missing_here', 'timing', 'status', 'orphan_refund', 'orphan_dispute')
+        AND t.currency = l.currency AND t.amount_minor = l.gross_minor
         AND b.booking_id IS NULL
         AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.booking_id = t.id AND m.settles)
     ORDER BY b.id LIMIT %s
+"""
+# A processor has announced, later than it arrived, what our bank had received.
+ANNOUNCED_LATER = """
+    SELECT DISTINCT ON (b.id) b.id, p.number, f.source, f.day
+    FROM reconciliation_break b
+    JOIN reconciliation_reportline l ON l.id = b.line_id
+    JOIN reconciliation_reportline p ON p.kind = 'payout' AND p.processor_id = l.reference
+        AND p.currency = l.currency AND -p.gross_minor = l.gross_minor
+    JOIN reconciliation_reportfile f ON f.id = p.file_id AND f.livemode = b.livemode
+    WHERE b.state = 'open' AND b.kind = 'missing_here' AND b.source = %s AND l.reference <> ''
+        AND NOT EXISTS (SELECT FROM reconciliation_reportline e WHERE e.reference = l.reference AND e.id <> l.id
+            AND e.kind IN ('credit', 'debit') AND e.currency = l.currency)
+    ORDER BY b.id, p.id LIMIT %s
 """
 # Word for word what another line said before, the processor's own id included.
 SAID_TWICE = """
@@ -82,6 +99,13 @@ def apply_rules(terms: Terms, *, as_of: date) -> int:
             resolution=kinds.SETTLE,
             reason=f"Rule: word for word line {number} of the report of {day}, so the processor owes less.",
         )
+    if terms.source == BANK:
+        for pk, number, source, day in _all(ANNOUNCED_LATER, terms):
+            done += settle_by_rule(
+                pk,
+                resolution=kinds.SETTLE,
+                reason=f"Rule: {source} announced it, line {number} of its report of {day}.",
+            )
     return done + _now_overdue(terms, as_of)
 
 

@@ -1,11 +1,15 @@
 """Many postings in one statement are the same as one after the other."""
 
 import pytest
+from django.db import IntegrityError
 
-from ledger.errors import ReferenceReused, Unbalanced
-from ledger.lines import Line
+from ledger.accounts import account_ids
+from ledger.errors import LimitExceeded, ReferenceReused, Unbalanced
+from ledger.limits import set_limit
+from ledger.lines import Line, credit, debit
 from ledger.models import LedgerTransaction
-from ledger.post_many import Booking, post_many
+from ledger.post_many import Booking, _write, post_many
+from tests.conftest import Books
 from tests.ledger.bookings import at_once, fresh_reference, hold, merchant_balance, post
 
 
@@ -49,3 +53,33 @@ def test_a_reference_comes_once_in_one_call(merchant_id: int) -> None:
     with pytest.raises(ValueError, match="same reference"):
         post_many([one, one])
     assert not LedgerTransaction.objects.filter(reference=one.reference).exists()
+
+
+def test_a_limit_holds_for_many_as_for_one(books: Books, merchant_id: int) -> None:
+    place = f"merchant:{merchant_id}:available"
+    set_limit(place, "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=0)
+    post(merchant_id, [credit(place, "eur", 100), debit("bank:main", "eur", 100)])
+
+    def taking(amount_minor: int) -> Booking:
+        lines = [debit(place, "eur", amount_minor), credit("bank:main", "eur", amount_minor)]
+        return Booking(fresh_reference(), "payout_started", lines, False, merchant_id)
+
+    free = booking(merchant_id, fresh_reference())
+    with pytest.raises(LimitExceeded, match=r"may go up to 0\.00 EUR"):
+        post_many([free, taking(60), taking(60)])
+    assert not LedgerTransaction.objects.filter(reference=free.reference).exists()
+    both = [free, taking(60), taking(40)]
+    assert (post_many(both), post_many(both)) == (3, 0)
+    taken = at_once(4, lambda number: post_many([taking(1)]))
+    assert {type(one) for one in taken} == {LimitExceeded}
+    assert merchant_balance(merchant_id, "available") == 0
+
+
+def test_postgresql_refuses_many_beyond_a_limit_whoever_writes(books: Books, merchant_id: int) -> None:
+    place = f"merchant:{merchant_id}:available"
+    set_limit(place, "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=0)
+    lines = [debit(place, "eur", 1), credit("bank:main", "eur", 1)]
+    many = [Booking(fresh_reference(), "payout_started", lines, False, merchant_id) for _ in range(2)]
+    accounts = account_ids([(place, "eur", False, merchant_id), ("bank:main", "eur", False, None)])
+    with pytest.raises(IntegrityError, match="its limit is 0"):
+        _write(many, accounts)

@@ -92,7 +92,7 @@ def in_transit(payout: Any) -> int:
 def test_a_payout_leaves_the_balance_is_sent_and_arrives(
     caller: Caller, bank: ScriptedBank, charge: str, key: Any
 ) -> None:
-    before = balance("bank:main", "usd", livemode=False)
+    before = balance("payouts:sent", "usd", livemode=False)
     payout = pay_out(caller, key)
     assert (payout["status"], payout["automatic"], payout["reconciliation_status"]) == (
         "pending",
@@ -107,7 +107,7 @@ def test_a_payout_leaves_the_balance_is_sent_and_arrives(
     hear(bank, operation, Arrived("po_1", 5_000))
     assert state(payout) == "paid"
     assert shown(caller) == balances(caller) == {"available": 4_680}
-    assert balance("bank:main", "usd", livemode=False) == before - 5_000
+    assert balance("payouts:sent", "usd", livemode=False) == before - 5_000
     types = Event.objects.filter(object_id=payout["id"]).order_by("pk").values_list("type", flat=True)
     assert list(types) == ["payout.created", "payout.updated", "payout.paid"]
     (request,) = [request for what, request in bank.asked if what == "pay_out"]
@@ -117,7 +117,7 @@ def test_a_payout_leaves_the_balance_is_sent_and_arrives(
 def test_a_payout_that_the_merchants_bank_returns_can_be_paid_out_anew(
     caller: Caller, bank: ScriptedBank, charge: str, key: Any
 ) -> None:
-    before = balance("bank:main", "usd", livemode=False)
+    before = balance("payouts:sent", "usd", livemode=False)
     payout = pay_out(caller, key)
     operation = send(payout)
     hear(bank, operation, Arrived("po_1", 5_000))
@@ -126,7 +126,7 @@ def test_a_payout_that_the_merchants_bank_returns_can_be_paid_out_anew(
     row = Payout.objects.get(public_id=payout["id"])
     assert (row.state, row.failure_code, row.next_look_at) == ("failed", "account_closed", None)
     assert shown(caller) == balances(caller) == {"available": 9_680}
-    assert balance("bank:main", "usd", livemode=False) == before
+    assert balance("payouts:sent", "usd", livemode=False) == before
     back = BalanceTransaction.objects.get(public_id=row.failure_balance_transaction)
     assert (back.type, back.net_minor, back.source) == ("payout_failure", 5_000, row.public_id)
     assert Event.objects.filter(object_id=payout["id"]).latest("pk").type == "payout.failed"

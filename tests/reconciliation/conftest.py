@@ -1,14 +1,16 @@
 """A real gateway with a real bank, whose days the tests close; and this process on the same books."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import urllib3
+from django.conf import settings
 
 from merchants.services import create_merchant
+from payments import routing
 from payments.models import Operation
 from reconciliation.terms import Terms
 from tests.console.world import World, start_world
@@ -33,12 +35,12 @@ class Desk:
             charge__public_id=charge_or_refund, refund=None
         )
         reference = found.get().public_id
-        self._post("/control/settlement_errors", {"reference": reference, "error": error})
+        self.ask("/control/settlement_errors", {"reference": reference, "error": error})
         return reference
 
     def close(self, day: date) -> bytes:
         """The bank's file of a day, which it closes now."""
-        self._post("/control/settlements", {"day": str(day)})
+        self.ask("/control/settlements", {"day": str(day)})
         return self.fetch(f"/v1/settlements/{day}")
 
     def statement(self, day: date) -> bytes:
@@ -54,9 +56,11 @@ class Desk:
         assert answer.status == 200, answer.data
         return bytes(answer.data)
 
-    def _post(self, path: str, body: dict[str, Any]) -> None:
+    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = http.request("POST", self.world.bank_url + path, json=body)
         assert answer.status == 200, answer.data
+        said: dict[str, Any] = answer.json()
+        return said
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +68,21 @@ def desk(servers: Servers, django_db_blocker: Any, request: pytest.FixtureReques
     name = request.module.__name__.rpartition(".")[2]
     with ExitStack() as stack:
         world = start_world(stack, servers, name)
+        stack.enter_context(processor_at(world.bank_url))
         with django_db_blocker.unblock(), world.looked_at():
             yield Desk(world)
+
+
+@contextmanager
+def processor_at(url: str) -> Iterator[None]:
+    """This process asks the same bank as the gateway."""
+    options, reports = settings.PROCESSORS["sandbox"]["options"], settings.SETTLEMENT_REPORTS["sandbox"]
+    before = options["url"], reports["fetch"]
+    options["url"], reports["fetch"] = url, url + "/v1/settlements/{day}"
+    routing.processor.cache_clear()
+    yield
+    options["url"], reports["fetch"] = before
+    routing.processor.cache_clear()
 
 
 @pytest.fixture(scope="module")

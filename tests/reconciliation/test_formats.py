@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.money import CURRENCIES, decimals
 from reconciliation import formats
 from reconciliation.formats.lines import FileRefused, Line, read_decimal
-from sandbox.settlement import Movement, _csv, _payout
+from sandbox.movements import Movement, payout
+from sandbox.settlement import _csv
 from sandbox.statements import statement
 
 DAY = date(2026, 11, 23)
@@ -20,7 +21,7 @@ HEAD = (
 ONE = "1,charge,op_1,auth_1,auth_1,usd,10000,150,9850,settled,2026-11-23T10:00:00Z\n"
 END = "total,usd,1,10000,150,9850\nend,1\n"
 STRIPE = "balance_transaction_id,created,available_on,currency,gross,fee,net,reporting_category,source_id,description"
-STATEMENT = statement(DAY, {"usd": 500}, [_payout("set_1", "usd", 9850, DAY)])
+STATEMENT = statement(DAY, {"usd": 500}, [payout("set_1", "usd", 9850, DAY)])
 
 amounts = st.integers(-(10**12), 10**12)
 movements = st.builds(
