@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.utils import OperationalError
+from django.db.utils import IntegrityError, OperationalError
 from psycopg_pool import PoolTimeout
 
-from core.errors import DatabaseUnavailable
+from core.errors import DatabaseUnavailable, Overtaken
 from core.prepared import run_prepared
 
 # Deadlocks and serialization failures vanish within a try or two; five is a limit, not a hope.
@@ -54,8 +54,8 @@ def run_statement(sql: str, values: Mapping[str, Any]) -> list[Any]:
 
 
 def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Runs a function in `atomic()` and, where it is the outermost, repeats it on deadlock, serialization failure
-    or a lost connection, a bounded number of times."""
+    """Runs a function in `atomic()` and, where it is the outermost, repeats it on deadlock, serialization failure,
+    `Overtaken` or a lost connection, a bounded number of times."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,7 +65,7 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 with transaction.atomic():
                     return function(*args, **kwargs)
-            except OperationalError as error:
+            except (OperationalError, Overtaken) as error:
                 if attempt == MAX_TRIES - 1 or not _may_repeat(error):
                     raise
                 if _connection_lost(error.__cause__):
@@ -83,13 +83,18 @@ def release_connection() -> None:
     connection.close()
 
 
-def _may_repeat(error: OperationalError) -> bool:
+def constraint_of(error: IntegrityError | psycopg.Error) -> str | None:
+    """The name of the constraint, or of what a trigger of ours calls one, that the error is about."""
+    cause = error.__cause__ if isinstance(error, IntegrityError) else error
+    return cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+
+
+def _may_repeat(error: OperationalError | Overtaken) -> bool:
     """What is run again must be harmless when the lost commit had arrived after all: claims and references see
     to that."""
     cause = error.__cause__
-    return isinstance(
-        cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
-    ) or _connection_lost(cause)
+    again = psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
+    return isinstance(error, Overtaken) or isinstance(cause, again) or _connection_lost(cause)
 
 
 def _connection_lost(error: BaseException | None) -> bool:

@@ -77,6 +77,15 @@ class ServiceUnavailable(TollgateError):
     retry = True
 
 
+class Overtaken(ServiceUnavailable):
+    """Somebody wrote between our look and our write, and PostgreSQL refused ours. `in_transaction` looks again."""
+
+    def __init__(
+        self, message: str = "Others changed the same at once; nothing was done. Try again."
+    ) -> None:
+        super().__init__(message)
+
+
 class DatabaseUnavailable(ServiceUnavailable):
     """PostgreSQL can't be reached or has no connection left. What was begun under a key is finished under it."""
 

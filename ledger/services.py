@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.db import in_transaction
+from django.db import IntegrityError
+
+from core.db import constraint_of, in_transaction
+from core.errors import Overtaken
 from ledger.accounts import account_ids
 from ledger.errors import AlreadyReversed, ReferenceReused
 from ledger.limits import check_limits, lock_limited
@@ -120,7 +123,13 @@ def _write(posting: Posting, account_ids: list[int]) -> LedgerTransaction:
         "currencies": [line.currency for line in posting.lines],
         "amounts": [line.amount_minor for line in posting.lines],
     }
-    written = list(LedgerTransaction.objects.raw(WRITE, values))
+    try:
+        written = list(LedgerTransaction.objects.raw(WRITE, values))
+    except IntegrityError as error:
+        if constraint_of(error) == "within_limits":
+            # What needs to ask nobody was booked since we asked.
+            raise Overtaken from error
+        raise
     return written[0] if written else _booked_before(posting)
 
 

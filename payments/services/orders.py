@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from django.db import IntegrityError
 
-from core.db import release_connection
+from core.db import constraint_of, release_connection
 from merchants.auth import Caller
 from payments.errors import OrderTaken
 from payments.models import PaymentIntent
@@ -26,8 +26,7 @@ def one_payment_per_order(intent: PaymentIntent) -> Iterator[None]:
     try:
         yield
     except (IntegrityError, psycopg.errors.UniqueViolation) as error:
-        violation = error.__cause__ if isinstance(error, IntegrityError) else error
-        if not isinstance(violation, psycopg.Error) or violation.diag.constraint_name != CONSTRAINT:
+        if constraint_of(error) != CONSTRAINT:
             raise
         first = _binding(intent.merchant_id, intent.livemode, intent.order_reference)
         release_connection()

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection, transaction
 from psycopg.errors import CheckViolation, InvalidTransactionState, LockNotAvailable, RestrictViolation
 
-from ledger import limits
+from ledger import limits, services
 from ledger.accounts import account_ids
 from ledger.errors import LimitExceeded
-from ledger.limits import set_limit
+from ledger.limits import check_limits, set_limit
 from ledger.lines import Line, credit, debit
 from ledger.models import LedgerLimit
 from ledger.services import reverse
@@ -133,9 +133,24 @@ def test_postgresql_holds_it_between_threads_that_ask_nobody(
     results = at_once(8, lambda number: post(shop, money(shop, 3_000), kind=PAYOUT))
     assert Counter(type(result).__name__ for result in results) == {
         "LedgerTransaction": 3,
-        "IntegrityError": 5,
+        "Overtaken": 5,
     }
     assert merchant_balance(shop, "available") == -1_000
+
+
+def test_a_debit_that_asks_nobody_comes_between_our_look_and_our_write(
+    shop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_then_be_overtaken(*looked: Any) -> None:
+        check_limits(*looked)
+        monkeypatch.setattr(services, "check_limits", check_limits)
+        at_once(1, lambda number: post(shop, money(shop, 320), kind=DISPUTE))
+
+    monkeypatch.setattr(services, "check_limits", look_then_be_overtaken)
+    with pytest.raises(LimitExceeded) as refused:
+        post(shop, money(shop, 10_000), kind=PAYOUT)
+    assert refused.value.left_minor == 9_680
+    assert merchant_balance(shop, "available") == -9_680
 
 
 @pytest.mark.parametrize("by", ["superuser", "owner", "application"])
