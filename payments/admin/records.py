@@ -6,13 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, re_path, reverse
 from django.utils.safestring import SafeString
 
 from core.console import DayFilter
 from core.showing import age, link, mode, money, page_url, words
 from payments.admin.columns import PAYMENT_FILTERS, PaymentAdmin
+from payments.admin.statements import statement_file, statement_page
 from payments.admin.story import Call, Told, answer_of
 from payments.models import BalanceTransaction, Operation, PaymentIntent, Refund
 from payments.showing import state_badge, who
@@ -190,6 +192,25 @@ class BalanceTransactionAdmin(PaymentAdmin):
     @admin.display(description="available on")
     def available(self, row: BalanceTransaction) -> str:
         return row.available_on.astimezone(UTC).strftime("%d %b %Y")
+
+    def get_urls(self) -> list[URLPattern]:
+        view, base = self.admin_site.admin_view, "payments_balancetransaction"
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("statement/", view(self.statement), name=f"{base}_statement"),
+            re_path(
+                "statement/(?P<kind>pdf|csv)/$",
+                view(self.statement_file),
+                name="payments_balancetransaction_file",
+            ),
+            *urls,
+        ]
+
+    def statement(self, request: HttpRequest) -> HttpResponse:
+        return statement_page(self, request)
+
+    def statement_file(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        return statement_file(self, request, kind)
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         kind = KINDS.get(row.source.partition("_")[0], "charge")

@@ -60,6 +60,8 @@ PAGES: dict[str, frozenset[str]] = {
     "controls_threshold_delete": ADMIN,
     "ledger_ledgeraccount_trial_balance": EVERYONE,
     "payments_charge_refund": REFUNDERS,
+    "payments_balancetransaction_statement": EVERYONE,
+    "payments_balancetransaction_file": EXPORTERS,
     "payments_processorhealth_close": OPERATORS,
     "payments_routingrule_preview": EVERYONE,
     "payments_routingrule_add": ROUTERS,
