@@ -26,6 +26,11 @@ def redact(text: str) -> str:
     return KEY.sub(_mask_key, CARD.sub(_mask_card, text))
 
 
+def redact_bytes(content: bytes) -> bytes:
+    """The same for bytes that may be no text; where there is nothing to mask, they stay as they are."""
+    return redact(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
 def mask_key(key: str) -> str:
     """`sk_test_*********abcd`, the form in which a key may be shown."""
     if len(key) < 12:

@@ -68,6 +68,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Events", "bolt", "webhooks_event"),
             ("Deliveries", "send", "webhooks_delivery"),
             ("Endpoints", "webhook", "webhooks_webhookendpoint"),
+            ("Inbox", "inbox", "webhooks_notification"),
         ],
         "Merchants": [
             ("Merchants", "storefront", "merchants_merchant"),

@@ -16,6 +16,7 @@ SUPPORT = {"payments.add_refund", "webhooks.change_delivery", "receipts.change_r
 FINANCE = {
     EXPORT,
     "payments.add_refund",
+    "webhooks.change_notification",
     "controls.change_alert",
     "reconciliation.work_break",
     "reconciliation.add_reportfile",
@@ -34,6 +35,7 @@ OPS = {
     "webhooks.change_delivery",
     "receipts.change_receipt",
     "webhooks.change_webhookendpoint",
+    "webhooks.change_notification",
 }
 ADMIN = {
     *SUPPORT,

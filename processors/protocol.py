@@ -177,6 +177,18 @@ class DisputeReport:
     due_by: int | None = None
     network_reason_code: str = ""
     submissions: int = 0
+    # Ours, of the authorization that is disputed, where the processor tells it.
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceDocument:
+    """A file that proves something: `id` is ours, and the same content always has the same one."""
+
+    id: str
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,8 @@ class DisputeOrder:
     reference: str
     processor_id: str
     evidence: Mapping[str, str] = field(default_factory=dict)
+    # By the names of the fields of evidence that take files.
+    files: Mapping[str, EvidenceDocument] = field(default_factory=dict)
 
 
 Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown | Tombstoned | Failed | Arrived
@@ -203,12 +217,13 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A processor's word that something became of our `reference`; what, is looked up. An empty one is about
-    nothing of ours."""
+    """A processor's word that something became of our `reference`, or of a dispute that it names by its own id;
+    what, is looked up. With neither it is about nothing of ours."""
 
     id: str
     reference: str
     kind: str
+    dispute_id: str = ""
 
 
 class NotificationRefused(Exception):
@@ -261,6 +276,14 @@ class DisputeDesk(Protocol):
 
     def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
         """All disputes there ever were of an authorization."""
+        ...
+
+    def look_up_dispute(self, dispute_id: str, *, timeout_seconds: float) -> DisputeReport | Unknown:
+        """One of them, by its own id."""
+        ...
+
+    def recent_disputes(self, since: int, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        """All that were opened since a moment, in Unix seconds; each tells its reference, where it is ours."""
         ...
 
     def submit_evidence(

@@ -19,6 +19,7 @@ from processors.protocol import (
     DisputeOrder,
     DisputeReport,
     DisputeState,
+    EvidenceDocument,
     Failed,
     FollowUp,
     NotFound,
@@ -142,7 +143,10 @@ class SandboxProcessor:
                 return answer
 
     def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
-        match self._send("GET", f"/v1/disputes?authorization={processor_id}", None, timeout_seconds):
+        return self._listed(f"authorization={processor_id}", timeout_seconds)
+
+    def _listed(self, which: str, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        match self._send("GET", f"/v1/disputes?{which}", None, timeout_seconds):
             case (200, {"disputes": list(listed)}):
                 reports = [_dispute(each) for each in listed]
                 known = tuple(report for report in reports if report is not None)
@@ -150,14 +154,35 @@ class SandboxProcessor:
                     known if len(known) == len(reports) else Unknown("a dispute that is not to be understood")
                 )
             case (int(status), _):
-                return Unknown(f"HTTP {status} instead of the disputes of {processor_id}")
+                return Unknown(f"HTTP {status} instead of the disputes with {which}")
             case NotSent(reason=reason) | Unknown(reason=reason):
                 return Unknown(reason)
+
+    def look_up_dispute(self, dispute_id: str, *, timeout_seconds: float) -> DisputeReport | Unknown:
+        match self._send("GET", f"/v1/disputes/{dispute_id}", None, timeout_seconds):
+            case (200, answer) if report := _dispute(answer):
+                return report
+            case (int(status), _):
+                return Unknown(f"HTTP {status} instead of the dispute {dispute_id}")
+            case NotSent(reason=reason) | Unknown(reason=reason):
+                return Unknown(reason)
+
+    def recent_disputes(self, since: int, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        return self._listed(f"since={since}", timeout_seconds)
 
     def submit_evidence(
         self, order: DisputeOrder, *, timeout_seconds: float
     ) -> DisputeReport | Declined | Unknown:
-        body = {"reference": order.reference, "submit": True, "evidence": dict(order.evidence)}
+        evidence = dict(order.evidence)
+        for name, document in order.files.items():
+            match self._send_file(document, timeout_seconds):
+                case (200, {"id": str(file_id)}):
+                    evidence[name] = file_id
+                case (int(status), _):
+                    return Unknown(f"HTTP {status} instead of the file {document.id}")
+                case NotSent(reason=reason) | Unknown(reason=reason):
+                    return Unknown(reason)
+        body = {"reference": order.reference, "submit": True, "evidence": evidence}
         return self._dispute_order(f"/v1/disputes/{order.processor_id}/evidence", body, timeout_seconds)
 
     def accept_dispute(
@@ -198,13 +223,22 @@ class SandboxProcessor:
         self, method: str, path: str, order: Mapping[str, Any] | None, timeout_seconds: float
     ) -> tuple[int, Any] | NotSent | Unknown:
         """Status and JSON of an answer that arrived whole; NotSent only where no connection was made."""
+        body = None if order is None else msgspec.json.encode(order)
+        return self._send_bytes(method, path, HEADERS, body, timeout_seconds)
+
+    def _send_file(
+        self, document: EvidenceDocument, timeout_seconds: float
+    ) -> tuple[int, Any] | NotSent | Unknown:
+        """The bank knows a file by its content: sent twice, it is one."""
+        headers = {**HEADERS, "Content-Type": document.content_type}
+        return self._send_bytes("POST", "/v1/files", headers, document.content, timeout_seconds)
+
+    def _send_bytes(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, timeout_seconds: float
+    ) -> tuple[int, Any] | NotSent | Unknown:
         try:
             answer = self._http.call(
-                method,
-                self._url + path,
-                headers=HEADERS,
-                body=None if order is None else msgspec.json.encode(order),
-                timeout_seconds=timeout_seconds,
+                method, self._url + path, headers=headers, body=body, timeout_seconds=timeout_seconds
             )
         except NoConnection as error:
             return NotSent(f"{self.name} could not be reached: {error}")
@@ -232,6 +266,7 @@ def _dispute(body: Any) -> DisputeReport | None:
             "reason": str(reason),
             "due_by": int(due_by),
             "submissions": int(submissions),
+            "reference": str(reference),
         } if state in DISPUTE_STATES:
             return DisputeReport(
                 processor_id=processor_id,
@@ -242,6 +277,7 @@ def _dispute(body: Any) -> DisputeReport | None:
                 due_by=due_by,
                 network_reason_code=body.get("network_reason_code") or "",
                 submissions=submissions,
+                reference=reference,
             )
     return None
 

@@ -8,6 +8,7 @@ COLUMNS = (
     "id authorization reference amount_minor currency reason state due_by opened evidence submissions act_at"
 ).split()
 LISTED = ", ".join(COLUMNS)
+MOST_LISTED = 1_000
 
 LAYOUT = """
 CREATE TABLE disputes (
@@ -65,6 +66,9 @@ class DisputeStore:
 
     def newest(self, limit: int) -> list[dict[str, Any]]:
         return self._select("true ORDER BY sequence DESC LIMIT ?", (limit,))
+
+    def since(self, moment: float) -> list[dict[str, Any]]:
+        return self._select("opened >= ? ORDER BY sequence LIMIT ?", (moment, MOST_LISTED))
 
     def next_due(self) -> float | None:
         (due,) = self._db.execute(

@@ -1,5 +1,6 @@
 """Disputes over HTTP: what callers ask of them under /v1, faults included, and what tests order under /control."""
 
+import hashlib
 from typing import Any
 
 from aiohttp import web
@@ -7,12 +8,13 @@ from aiohttp import web
 from sandbox.control import body_of, limit_of
 from sandbox.disputes import OUTCOMES, DisputeDesk, NotAllowed, ReferenceReused, UnknownDispute
 from sandbox.faults import MOST_SECONDS
-from sandbox.fields import REFERENCE, Fields
+from sandbox.fields import REFERENCE, Fields, InvalidRequest
 from sandbox.orders import MOST_MINOR
 from sandbox.window import Call, Reply, Window, authenticated_body
 
 # Stripe's bound on all texts of evidence together.
 MOST_EVIDENCE = 150_000
+MOST_FILE_BYTES = 5_000_000
 FIELD = "[a-z_]{1,60}"
 # A due date may be a month away.
 LONGEST_SECONDS = 60 * 86_400.0
@@ -20,14 +22,30 @@ LONGEST_SECONDS = 60 * 86_400.0
 
 def add_dispute_routes(app: web.Application, desk: DisputeDesk, window: Window) -> None:
     async def listed(request: web.Request) -> web.StreamResponse:
-        authorization = request.query.get("authorization", "")
-        call = Call(
-            "disputes",
-            authorization,
-            lambda: None,
-            lambda: Reply(200, {"disputes": desk.of_authorization(authorization)}),
+        """Those of an authorization, or those that were opened since a moment."""
+        authorization, since = request.query.get("authorization", ""), request.query.get("since", "")
+        if since and not (since.isascii() and since.isdigit() and len(since) <= 12):
+            raise InvalidRequest("since is not a valid value")
+
+        def find() -> Reply:
+            found = desk.since(int(since)) if since else desk.of_authorization(authorization)
+            return Reply(200, {"disputes": found})
+
+        return await window.serve(request, Call("disputes", authorization, lambda: None, find))
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        """This bank looks at no file: it keeps what names its content, which the evidence holds then."""
+        digest = hashlib.sha256()
+        size = 0
+        async for part in request.content.iter_chunked(65_536):
+            digest.update(part)
+            size += len(part)
+            if size > MOST_FILE_BYTES:
+                raise web.HTTPRequestEntityTooLarge(max_size=MOST_FILE_BYTES, actual_size=size)
+        body = {"id": f"file_{digest.hexdigest()[:24]}", "size": size, "type": request.content_type}
+        return await window.serve(
+            request, Call("file", str(body["id"]), lambda: None, lambda: Reply(200, body))
         )
-        return await window.serve(request, call)
 
     async def shown(request: web.Request) -> web.StreamResponse:
         dispute_id = request.match_info["id"]
@@ -56,6 +74,7 @@ def add_dispute_routes(app: web.Application, desk: DisputeDesk, window: Window) 
         return await window.serve(request, call)
 
     app.router.add_get("/v1/disputes", listed)
+    app.router.add_post("/v1/files", file)
     app.router.add_get("/v1/disputes/{id}", shown)
     app.router.add_post("/v1/disputes/{id}/evidence", evidence)
     app.router.add_post("/v1/disputes/{id}/accept", accept)

@@ -163,6 +163,10 @@ class DisputeDesk:
     def newest(self, limit: int) -> list[Answer]:
         return [_read(row).as_json() for row in self._store.newest(limit)]
 
+    def since(self, moment: int) -> list[Answer]:
+        """Those that were opened since then, the oldest first; at most so many that an answer stays short."""
+        return [_read(row).as_json() for row in self._store.since(moment)]
+
     def knows(self, reference: str) -> bool:
         return self._store.order(reference) is not None
 

@@ -218,17 +218,23 @@ class DeliveryAttempt(models.Model):
 
 class Notification(models.Model):
     """A processor's word that something became of our `reference`: kept once, applied later. `next_attempt_at` is
-    null once that is done, or given up."""
+    null once that is done, or given up. What came never changes."""
 
     processor = models.TextField()
     notification_id = models.TextField()
     reference = models.TextField()
+    # The processor's own id of the dispute that it is about, where it names no reference of ours.
+    dispute_id = models.TextField(default="", db_default="")
     kind = models.TextField()
-    body = models.TextField()
+    # The bytes as they came. `redacted` says that they held what must not be kept, which is masked.
+    body = models.BinaryField()
+    redacted = models.BooleanField(default=False, db_default=False)
     received_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
     applied_at = models.DateTimeField(null=True)
+    # Why it is not applied yet.
+    problem = models.TextField(default="", db_default="")
 
     class Meta:
         db_table = "webhooks_notification"

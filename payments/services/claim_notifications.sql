@@ -14,4 +14,5 @@ SET attempts = notification.attempts + 1,
         * (%(delays)s::int8[])[least(notification.attempts + 1, array_length(%(delays)s::int8[], 1))] END
 FROM due
 WHERE notification.id = due.id
-RETURNING notification.id, notification.processor, notification.reference, notification.kind
+RETURNING notification.id, notification.processor, notification.notification_id, notification.reference,
+    notification.dispute_id, notification.kind, notification.attempts

@@ -1,20 +1,26 @@
 """Processors' notifications: kept once by their id, then applied. Each is a hint to look our reference up, so it
-does no harm when it comes twice, late, or before its own news."""
+does no harm when it comes twice, late, or before its own news. One that is ahead of our own books waits for its turn;
+one that is about nothing we know waits too, and then asks for a person."""
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from core.db import load_statement, release_connection, run_statement
+from controls.services import raise_alert, resolve_alert
+from core.db import in_transaction, load_statement, release_connection, run_statement
 from core.faults import fault_point
-from core.redaction import redact
+from core.redaction import redact_bytes
 from payments import routing
 from payments.attempts import Actor
-from payments.models import Operation
+from payments.models import Charge, Operation
 from payments.services.disputes import learn_disputes
 from payments.services.learn import learn
+from payments.services.timing import LOOK_TIMEOUT_SECONDS
+from processors.protocol import DisputeDesk, Unknown
 from webhooks.models import Notification
 
 CLAIM_NOTIFICATIONS = load_statement("claim_notifications.sql")
@@ -25,6 +31,16 @@ DISPUTE_KINDS = ("dispute.", "charge.dispute.")
 NEXT_SECONDS = (30, 120, 600, 3600)
 # After that the news is left to the sweeper and to whoever compares the books.
 MOST_TRIES = 24
+# About a quarter of an hour: what nobody knows by then, no request of ours that is still running will explain.
+TRIES_BEFORE_A_PERSON = 4
+# One that is ahead of our books waits for a call that is under way: its turn comes within seconds, or not soon.
+AHEAD_SECONDS = 3
+PATIENT_TRIES = 6
+
+NOT_OURS = "Nothing of ours has the reference that it names."
+AHEAD = "It is ahead of our own books: its payment has not come so far."
+SILENT = "The processor does not say what became of it."
+ALERT = "notification_not_applied"
 
 log = logging.getLogger("tollgate.payments")
 after_keeping = fault_point("notification.after_keeping")
@@ -36,19 +52,26 @@ class UnknownProcessor(Exception):
 
 
 def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: float) -> bool:
-    """Keeps a genuine notification; whether it is new. NotificationRefused, UnknownProcessor."""
+    """Keeps a genuine notification as it came; whether it is new. NotificationRefused, UnknownProcessor."""
     if processor not in settings.PROCESSORS:
         raise UnknownProcessor(processor)
     told = routing.processor(processor).read_notification(body=body, headers=headers, now=now)
+    kept = redact_bytes(body)
     _, new = Notification.objects.get_or_create(
         processor=processor,
         notification_id=told.id[:100],
         defaults={
             "reference": told.reference[:64],
+            "dispute_id": told.dispute_id[:100],
             "kind": told.kind[:60],
-            "body": redact(body.decode("utf-8", "replace").replace("\x00", "")),
+            "body": kept,
+            "redacted": kept != body,
             # What is about nothing of ours is kept, and that is all.
-            **({} if told.reference else {"applied_at": timezone.now(), "next_attempt_at": None}),
+            **(
+                {}
+                if told.reference or told.dispute_id
+                else {"applied_at": timezone.now(), "next_attempt_at": None}
+            ),
         },
     )
     after_keeping()
@@ -61,22 +84,72 @@ def apply_notifications() -> int:
     due = run_statement(CLAIM_NOTIFICATIONS, values)
     for row in due:
         try:
-            _apply(row.id, row.processor, row.reference, row.kind)
-        except Exception:
+            problem = _apply(row)
+            before_applied()
+            _write_down(row, problem)
+        except Exception as error:
             log.exception("notification %s could not be applied", row.id)
+            _write_down(row, f"It could not be applied: {type(error).__name__}.")
         finally:
             release_connection()
     return len(due)
 
 
-def _apply(notification_id: int, processor: str, reference: str, kind: str) -> None:
-    operation = Operation.objects.select_related("charge").filter(public_id=reference, processor=processor)
+def _apply(row: Any) -> str:
+    """Why it is not applied; nothing where it is."""
+    actor = Actor(f"notification:{row.processor}")
+    reference = row.reference or _reference_of(row)
+    if reference is None:
+        return SILENT
+    operation = Operation.objects.select_related("charge").filter(
+        public_id=reference, processor=row.processor
+    )
     if (ours := operation.first()) is None:
+        return NOT_OURS
+    if ours.charge is None or not row.kind.startswith(DISPUTE_KINDS):
+        return "" if learn(reference, actor) else SILENT
+    if ours.is_open:
+        # Nothing is disputed that was not taken: our own question comes first.
+        learn(reference, actor)
+    charge = _that_took_money(ours.charge)
+    if charge is None:
+        return AHEAD
+    return "" if learn_disputes(charge, actor) else SILENT
+
+
+def _reference_of(row: Any) -> str | None:
+    """Our reference of the charge that is disputed, by its processor; None where it does not say."""
+    desk = routing.processor(row.processor)
+    if not isinstance(desk, DisputeDesk):
+        return None
+    release_connection()
+    report = desk.look_up_dispute(row.dispute_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    return None if isinstance(report, Unknown) else report.reference
+
+
+def _that_took_money(charge: Charge) -> Charge | None:
+    """The charge as it stands now; or, where it had ended as failed, the one that its money was booked as later."""
+    found = Charge.objects.filter(captured_minor__isnull=False)
+    return found.filter(pk=charge.pk).first() or found.filter(late_of=charge.pk).first()
+
+
+@in_transaction
+def _write_down(row: Any, problem: str) -> None:
+    own = Notification.objects.filter(pk=row.id)
+    subject = f"{row.processor}:{row.notification_id}"
+    if not problem:
+        own.update(applied_at=timezone.now(), next_attempt_at=None, problem="")
+        resolve_alert(kind=ALERT, subject=subject, actor="beat", reason="It was applied.")
         return
-    actor = Actor(f"notification:{processor}")
-    of_dispute = kind.startswith(DISPUTE_KINDS)
-    if learn_disputes(ours.charge, actor) if of_dispute and ours.charge else learn(reference, actor):
-        before_applied()
-        Notification.objects.filter(pk=notification_id).update(
-            applied_at=timezone.now(), next_attempt_at=None
+    changes: dict[str, Any] = {"problem": problem}
+    if problem == AHEAD and row.attempts <= PATIENT_TRIES:
+        changes["next_attempt_at"] = timezone.now() + timedelta(seconds=AHEAD_SECONDS)
+    own.update(**changes)
+    if row.attempts > MOST_TRIES or (problem == NOT_OURS and row.attempts >= TRIES_BEFORE_A_PERSON):
+        raise_alert(
+            kind=ALERT,
+            subject=subject,
+            message=f"{row.processor} notified us of {row.kind} ({row.reference or row.dispute_id}). {problem}",
+            livemode=settings.PROCESSORS[row.processor].get("livemode"),
+            data={"processor": row.processor, "reference": row.reference, "notification": row.id},
         )

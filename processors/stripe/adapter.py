@@ -15,6 +15,8 @@ from processors.protocol import (
     CaptureRequest,
     CompletionRequest,
     Declined,
+    DisputeOrder,
+    DisputeReport,
     NotFound,
     Notification,
     NotificationRefused,
@@ -26,7 +28,7 @@ from processors.protocol import (
     VoidRequest,
 )
 from processors.signatures import check_age
-from processors.stripe import answers, calls
+from processors.stripe import answers, calls, disputes
 from processors.stripe.wire import client
 from processors.vault import Answered, ForwardRequest, VaultClient
 
@@ -175,6 +177,25 @@ class StripeProcessor:
 
         return _said(void, answers.unsure)
 
+    def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        return disputes.of_intent(self._sdk(timeout_seconds), processor_id)
+
+    def look_up_dispute(self, dispute_id: str, *, timeout_seconds: float) -> DisputeReport | Unknown:
+        return disputes.one(self._sdk(timeout_seconds), dispute_id)
+
+    def recent_disputes(self, since: int, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        return disputes.since(self._sdk(timeout_seconds), since)
+
+    def submit_evidence(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        return disputes.submit(self._sdk(timeout_seconds), order)
+
+    def accept_dispute(
+        self, order: DisputeOrder, *, timeout_seconds: float
+    ) -> DisputeReport | Declined | Unknown:
+        return disputes.accept(self._sdk(timeout_seconds), order)
+
     def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
         """The reference is empty where the event is about nothing of ours."""
         header = headers.get("stripe-signature", "")
@@ -186,6 +207,9 @@ class StripeProcessor:
             raise NotificationRefused(f"Not an event that Stripe signed: {error}") from error
         check_age(header, now=now)
         match event:
+            case {"id": str(identity), "type": str(kind), "data": {"object": {"object": "dispute"} as about}}:
+                # Its metadata are its own: it names its payment by Stripe's id alone.
+                return Notification(identity, "", kind, dispute_id=str(about.get("id") or ""))
             case {"id": str(identity), "type": str(kind), "data": {"object": {} as about}}:
                 return Notification(identity, calls.reference_of(about), kind)
             case _:

@@ -1,14 +1,17 @@
 """What Stripe's objects and errors mean in the protocol's words. Pure. Whatever is not clear is Unknown."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import stripe
 
 from processors.protocol import (
+    DISPUTE_STATES,
     ActionRequired,
     Approved,
     Declined,
+    DisputeReport,
+    DisputeState,
     Failed,
     NotSent,
     Outcome,
@@ -93,6 +96,38 @@ def of_refund(refund: Mapping[str, Any]) -> Outcome:
             return Failed(refund_id, str(refund.get("failure_reason") or "unknown"), raw=kept(refund))
         case _:
             return Unknown(f"a refund with status {refund.get('status')!r}")
+
+
+def of_dispute(dispute: Mapping[str, Any]) -> DisputeReport | None:
+    """None for what is no dispute, or stands where none of ours ever does."""
+    match dispute:
+        case {
+            "id": str(dispute_id),
+            "status": str(state),
+            "amount": int(amount_minor),
+            "currency": str(currency),
+        } if state in DISPUTE_STATES:
+            details: Mapping[str, Any] = dispute.get("evidence_details") or {}
+            return DisputeReport(
+                processor_id=dispute_id,
+                state=cast(DisputeState, state),
+                amount_minor=amount_minor,
+                currency=currency,
+                reason=str(dispute.get("reason") or "general"),
+                due_by=details.get("due_by"),
+                network_reason_code=str(dispute.get("network_reason_code") or ""),
+                submissions=int(details.get("submission_count") or 0),
+                reference=_reference_of_disputed(dispute.get("payment_intent")),
+            )
+    return None
+
+
+def _reference_of_disputed(intent: Any) -> str:
+    match intent:
+        case {"metadata": {"tollgate_reference": str(reference)}}:
+            return reference
+        case _:
+            return ""
 
 
 def of_error(error: stripe.StripeError) -> Outcome:

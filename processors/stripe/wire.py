@@ -16,6 +16,10 @@ stripe.enable_telemetry = False
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
+# Stripe takes files at an address of their own; whoever speaks its wire otherwise, at the same one.
+AT_STRIPE, FILES_AT_STRIPE = "https://api.stripe.com", "https://files.stripe.com"
+
+
 class NoAnswerCame(stripe.APIConnectionError):
     def __init__(self, why: str) -> None:
         super().__init__(why)  # type: ignore[no-untyped-call]
@@ -33,7 +37,7 @@ def client(http: Http, *, key: str, base_url: str, timeout_seconds: float) -> st
     """For the calls of one outcome; making it costs microseconds."""
     return stripe.StripeClient(
         key,
-        base_addresses={"api": base_url},
+        base_addresses={"api": base_url, "files": FILES_AT_STRIPE if base_url == AT_STRIPE else base_url},
         http_client=_Wire(http, time.monotonic() + timeout_seconds),
         max_network_retries=0,
     )
@@ -64,7 +68,7 @@ class _Wire(stripe.HTTPClient):
                 method.upper(),
                 url,
                 headers=headers or {},
-                body=post_data.encode() if post_data else None,
+                body=post_data.encode() if isinstance(post_data, str) else post_data or None,
                 timeout_seconds=left,
             )
         except NoConnection as error:

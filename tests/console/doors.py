@@ -26,6 +26,7 @@ TABLES: dict[str, frozenset[str]] = {
     "webhooks_event": EVERYONE,
     "webhooks_webhookendpoint": EVERYONE,
     "webhooks_delivery": EVERYONE,
+    "webhooks_notification": EVERYONE,
     "payments_charge": EVERYONE,
     "payments_processorhealth": EVERYONE,
     "payments_paymentintent": EVERYONE,
@@ -84,6 +85,7 @@ NOT_TRIED = frozenset({"login", "logout", "autocomplete", "view_on_site"})
 ACTIONS: dict[tuple[str, str], frozenset[str]] = {
     ("webhooks_delivery", "resend"): RESENDERS,
     ("receipts_receipt", "send_again"): RESENDERS,
+    ("webhooks_notification", "apply_again"): frozenset({"finance", "ops", "admin"}),
     ("auth_group", "delete_selected"): NOBODY,
 }
 

@@ -59,6 +59,7 @@ class Stripe:
         self.methods: dict[str, str] = {}
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
+        self.disputes: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.keys: dict[str, tuple[str, dict[str, Any], int, Any]] = {}
         self.search_finds = True
@@ -106,6 +107,16 @@ class Stripe:
                 of = fields.get("payment_intent")
                 made = [one for one in self.refunds.values() if of in (None, one["payment_intent"])]
                 return _list("/v1/refunds", made[::-1])
+            case ("POST", "files"):
+                return {"object": "file", "id": f"file_{next(self._numbers)}", "size": len(fields["file"])}
+            case ("GET", "disputes"):
+                return _list("/v1/disputes", self._disputes(fields))
+            case ("GET", "disputes", dispute_id):
+                return self._expanded(self._dispute(dispute_id))
+            case ("POST", "disputes", dispute_id):
+                return self._answered(self._dispute(dispute_id), "under_review", fields["evidence"])
+            case ("POST", "disputes", dispute_id, "close"):
+                return self._answered(self._dispute(dispute_id), "lost", {})
             case ("GET", "events"):
                 return _list("/v1/events", [one for one in self.events if one["type"] == fields["type"]])
         raise Refusal(404, type="invalid_request_error", message="no such URL")
@@ -196,6 +207,46 @@ class Stripe:
         self.refunds[refund["id"]] = refund
         return refund
 
+    def open_dispute(self, intent_id: str, **more: Any) -> dict[str, Any]:
+        dispute = {
+            "object": "dispute",
+            "id": f"dp_{next(self._numbers)}",
+            "amount": self.intents[intent_id]["amount"],
+            "currency": self.intents[intent_id]["currency"],
+            "reason": "fraudulent",
+            "network_reason_code": "10.4",
+            "status": "needs_response",
+            "payment_intent": intent_id,
+            "created": 1_790_000_000,
+            "metadata": {},
+            "evidence": {},
+            "evidence_details": {"due_by": 1_790_600_000, "submission_count": 0},
+            **more,
+        }
+        self.disputes[dispute["id"]] = dispute
+        return dispute
+
+    def _disputes(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
+        since = int(fields.get("created", {}).get("gte", 0))
+        of = fields.get("payment_intent")
+        found = [one for one in self.disputes.values() if of in (None, one["payment_intent"])]
+        return [self._expanded(one) if since else one for one in found if one["created"] >= since]
+
+    def _dispute(self, dispute_id: str) -> dict[str, Any]:
+        if dispute_id not in self.disputes:
+            raise Refusal(404, type="invalid_request_error", code="resource_missing")
+        return self.disputes[dispute_id]
+
+    def _expanded(self, dispute: dict[str, Any]) -> dict[str, Any]:
+        return dispute | {"payment_intent": self.intents[dispute["payment_intent"]]}
+
+    def _answered(self, dispute: dict[str, Any], status: str, evidence: dict[str, Any]) -> dict[str, Any]:
+        if dispute["status"] not in ("needs_response", "warning_needs_response"):
+            raise Refusal(400, type="invalid_request_error", code="dispute_closed")
+        dispute["evidence"] |= evidence
+        dispute["evidence_details"]["submission_count"] += bool(evidence)
+        return _change(dispute, status=status)
+
     def _known(self, intent_id: str) -> dict[str, Any]:
         if intent_id not in self.intents:
             raise Refusal(404, type="invalid_request_error", code="resource_missing")
@@ -263,9 +314,13 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self, method: str) -> None:
             url = urlsplit(self.path)
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode() or url.query
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = server.serve(Call(method, url.path, parse_form(text), headers))
+            if headers.get("content-type", "").startswith("multipart/"):
+                fields: dict[str, Any] = {"file": body}
+            else:
+                fields = parse_form(body.decode() or url.query)
+            answer = server.serve(Call(method, url.path, fields, headers))
             if answer is None:
                 self.close_connection = True
                 return

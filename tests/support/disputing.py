@@ -36,6 +36,21 @@ class DisputingBank(ScriptedBank):
     def disputes(self, processor_id: str, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
         return Unknown("silent") if self.silent else tuple(self.reports.get(processor_id, []))
 
+    def look_up_dispute(self, dispute_id: str, *, timeout_seconds: float) -> DisputeReport | Unknown:
+        found = [
+            each for listed in self.reports.values() for each in listed if each.processor_id == dispute_id
+        ]
+        return Unknown("silent") if self.silent or not found else found[0]
+
+    def recent_disputes(self, since: int, *, timeout_seconds: float) -> tuple[DisputeReport, ...] | Unknown:
+        """Each of an authorization that this bank made of one of our references."""
+        found = (
+            replace(report, reference=processor_id.removeprefix("auth_"))
+            for processor_id, listed in self.reports.items()
+            for report in listed
+        )
+        return Unknown("silent") if self.silent else tuple(found)
+
     def submit_evidence(
         self, order: DisputeOrder, *, timeout_seconds: float
     ) -> DisputeReport | Declined | Unknown:

@@ -72,7 +72,7 @@ class ScriptedBank:
         told = json.loads(body)
         if headers.get("signature") != "scripted":
             raise NotificationRefused("not signed")
-        return Notification(told["id"], told["reference"], told.get("kind", ""))
+        return Notification(told["id"], told["reference"], told.get("kind", ""), told.get("dispute_id", ""))
 
     def _say(self, what: str, request: Request, processor_id: str) -> Outcome:
         with self._lock:
