@@ -39,6 +39,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         "Payments": [
             ("Charges", "credit_card", "payments_charge"),
             ("Refunds", "undo", "payments_refund"),
+            ("Disputes", "gavel", "payments_dispute"),
             ("Payouts", "account_balance", "payments_payout"),
             ("Payment intents", "shopping_cart", "payments_paymentintent"),
             ("Operations", "sync_alt", "payments_operation"),

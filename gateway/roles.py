@@ -12,11 +12,18 @@ BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconcil
 CONFIDENTIAL = ("controls.view_auditentry",)
 EXPORT = "controls.export_lists"
 
-SUPPORT = {"payments.add_refund", "webhooks.change_delivery", "receipts.change_receipt"}
+SUPPORT = {
+    "payments.add_refund",
+    "payments.change_dispute",
+    "webhooks.change_delivery",
+    "receipts.change_receipt",
+}
 FINANCE = {
     EXPORT,
     "payments.add_refund",
     "webhooks.change_notification",
+    "payments.change_dispute",
+    "payments.accept_dispute",
     "controls.change_alert",
     "reconciliation.work_break",
     "reconciliation.add_reportfile",

@@ -150,6 +150,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "find disputes that nobody told of": {
+        "task": "payments.find_disputes",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "remind of disputes' deadlines": {
+        "task": "payments.remind_of_disputes",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "look after charges that wait": {
         "task": "payments.look_after_charges",
         "schedule": 5.0,

@@ -198,6 +198,12 @@ def taken_minor(charge: Charge) -> int:
     return int(total or 0)
 
 
+def that_took_money(charge: Charge) -> Charge | None:
+    """The charge as it stands now; or, where it had ended as failed, the one that its money was booked as later."""
+    found = Charge.objects.filter(captured_minor__isnull=False)
+    return found.filter(pk=charge.pk).first() or found.filter(late_of=charge.pk).first()
+
+
 def all_disputes() -> QuerySet[Dispute]:
     return Dispute.objects.select_related("charge", "payment_intent")
 

@@ -1,9 +1,11 @@
 """How the console words payments: states with their colours, cards, and who did it."""
 
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.showing import badge, words
-from payments.models import Charge
+from core.showing import badge, moment, words
+from payments.models import Charge, Dispute
 
 BRANDS = {"amex": "Amex", "jcb": "JCB", "unionpay": "UnionPay"}
 TONES = {
@@ -32,6 +34,13 @@ TONES = {
     "requires_payment_method": "bad",
     "given_up": "bad",
     "unknown": "bad",
+    "needs_response": "open",
+    "warning_needs_response": "open",
+    "under_review": "info",
+    "warning_under_review": "info",
+    "warning_closed": "quiet",
+    "won": "good",
+    "lost": "bad",
 }
 
 OURSELVES = {
@@ -44,6 +53,21 @@ OURSELVES = {
 
 def state_badge(state: str) -> SafeString:
     return badge(words(state), TONES.get(state, "quiet"))
+
+
+def deadline(dispute: Dispute) -> SafeString | str:
+    """How long there still is to answer, and until when; nothing for one that can't be answered any more."""
+    if dispute.state not in Dispute.ANSWERABLE or dispute.due_by is None:
+        return "–"
+    left = dispute.due_by - timezone.now()
+    days = left.days
+    if left.total_seconds() <= 0:
+        sign = badge("Too late", "bad")
+    elif days < 1:
+        sign = badge(f"{int(left.total_seconds() // 3600)} hours left", "bad")
+    else:
+        sign = badge(f"{days} day{'' if days == 1 else 's'} left", "open" if days < 3 else "quiet")
+    return format_html("{} {}", sign, moment(dispute.due_by))
 
 
 def card_text(charge: Charge) -> str:

@@ -4,11 +4,13 @@ from celery import shared_task
 
 from payments.services.answer_dispute import look_after_disputes
 from payments.services.available import make_available
+from payments.services.find_disputes import find_disputes
 from payments.services.look_after import look_after_charges
 from payments.services.look_after_payouts import look_after_payouts
 from payments.services.notifications import apply_notifications
 from payments.services.payout_schedule import schedule_payouts
 from payments.services.publishable_keys import push_publishable_keys
+from payments.services.remind_of_disputes import remind_of_disputes
 from payments.services.resume import sweep_operations
 
 
@@ -50,3 +52,13 @@ def schedule_payouts_task() -> int:
 @shared_task(name="payments.look_after_disputes")
 def look_after_disputes_task() -> int:
     return look_after_disputes()
+
+
+@shared_task(name="payments.find_disputes")
+def find_disputes_task() -> int:
+    return find_disputes()
+
+
+@shared_task(name="payments.remind_of_disputes")
+def remind_of_disputes_task() -> int:
+    return remind_of_disputes()

@@ -87,6 +87,14 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Books:
+    """What the ledger says of one thing."""
+
+    bookings: list[Booking]
+    accounts: list[TAccount]
+
+
+@dataclass(frozen=True)
 class Story:
     refundable_minor: int
     timeline: list[Told]
@@ -102,18 +110,28 @@ def story_of(charge: Charge) -> Story:
     """The charge's story. Reads only."""
     refunds = list(charge.refunds.order_by("pk")[:MAX_ROWS])
     operations = list(charge.operations.select_related("refund").order_by("pk")[:MAX_ROWS])
-    bookings = _bookings(operations)
+    books = books_of(
+        f"{operation.public_id}:{phase}"
+        for operation in operations
+        for phase in ("start", "finish", "returned")
+    )
     captured_minor = charge.captured_minor or 0
     return Story(
         refundable_minor=captured_minor - taken_minor(charge),
         timeline=_timeline(charge),
         calls=[Call(operation, answer_of(operation)) for operation in operations],
         refunds=refunds,
-        bookings=bookings,
-        accounts=_accounts(bookings),
+        bookings=books.bookings,
+        accounts=books.accounts,
         balances=_balances(charge, refunds),
         events=_events([charge.public_id, *(refund.public_id for refund in refunds)]),
     )
+
+
+def books_of(references: Iterable[str]) -> Books:
+    """What was booked under these references, line by line and by account."""
+    bookings = _bookings(list(references))
+    return Books(bookings, _accounts(bookings))
 
 
 def _timeline(charge: Charge) -> list[Told]:
@@ -139,8 +157,7 @@ def answer_of(operation: Operation) -> str:
     return redact(json.dumps(operation.answer, indent=2, sort_keys=True, ensure_ascii=False))
 
 
-def _bookings(operations: list[Operation]) -> list[Booking]:
-    references = [f"{o.public_id}:{phase}" for o in operations for phase in ("start", "finish", "returned")]
+def _bookings(references: list[str]) -> list[Booking]:
     found = list(LedgerTransaction.objects.filter(reference__in=references).order_by("pk"))
     sides: dict[int, list[Side]] = defaultdict(list)
     for entry in LedgerEntry.objects.filter(transaction__in=found).select_related("account").order_by("pk"):

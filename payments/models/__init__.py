@@ -4,6 +4,7 @@ database; each move leaves a timeline row in the same transaction."""
 from payments.models.balance import BalanceTransaction
 from payments.models.charge import Charge
 from payments.models.dispute import Dispute
+from payments.models.evidence import EvidenceFile
 from payments.models.fee_plan import FeePlan
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
@@ -19,6 +20,7 @@ __all__ = [
     "BankAccount",
     "Charge",
     "Dispute",
+    "EvidenceFile",
     "FeePlan",
     "Operation",
     "Owned",

@@ -63,8 +63,11 @@ class Dispute(Owned):
     claim_id = models.BigIntegerField(null=True)
     next_look_at = models.DateTimeField(null=True)
     looks = models.PositiveIntegerField(default=0, db_default=0)
+    # Of how many days before the deadline somebody was reminded last.
+    reminded_days = models.PositiveSmallIntegerField(null=True)
 
     class Meta(Owned.Meta):
+        permissions = [("accept_dispute", "Can give a dispute up")]
         constraints = [
             once("dispute_once"),
             models.UniqueConstraint(fields=["processor", "processor_id"], name="dispute_is_booked_once"),

@@ -1,5 +1,7 @@
 """Terms: what was agreed with a merchant about their money."""
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -39,6 +41,8 @@ class Terms(models.Model):
     reserve_fixed_minor = models.PositiveBigIntegerField(default=0, db_default=0)
     # No refund takes what we owe them further below zero than this; null where there is no limit.
     debt_limit_minor = models.PositiveBigIntegerField(null=True, blank=True)
+    # What a dispute costs this merchant, by currency: {"usd": 2000}. Other currencies cost what they cost everybody.
+    dispute_fees: Any = models.JSONField(default=dict, db_default={}, blank=True)
 
     class Meta:
         verbose_name_plural = "terms"

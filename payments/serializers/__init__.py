@@ -2,15 +2,13 @@
 
 from payments.serializers.balance import balance, balance_transaction
 from payments.serializers.charge import charge
-from payments.serializers.dispute import EVIDENCE_FILES, EVIDENCE_TEXTS, dispute
+from payments.serializers.dispute import dispute
 from payments.serializers.intent import failed_method, payment_intent
 from payments.serializers.payout import bank_account, payout
 from payments.serializers.refund import refund
 from payments.serializers.time import unix
 
 __all__ = [
-    "EVIDENCE_FILES",
-    "EVIDENCE_TEXTS",
     "balance",
     "balance_transaction",
     "bank_account",

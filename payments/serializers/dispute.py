@@ -5,28 +5,15 @@ from typing import Any
 
 from django.utils import timezone
 
+from payments.evidence import FILES, TEXTS
 from payments.models import BalanceTransaction, Dispute
 from payments.serializers.balance import balance_transaction
 from payments.serializers.time import unix
 
-EVIDENCE_TEXTS = (
-    "access_activity_log billing_address cancellation_policy_disclosure cancellation_rebuttal "
-    "customer_email_address customer_name customer_purchase_ip duplicate_charge_explanation duplicate_charge_id "
-    "product_description refund_policy_disclosure refund_refusal_explanation service_date shipping_address "
-    "shipping_carrier shipping_date shipping_tracking_number uncategorized_text"
-).split()
-# Files are not taken; their fields are shown, as every client expects them.
-EVIDENCE_FILES = (
-    "cancellation_policy customer_communication customer_signature duplicate_charge_documentation receipt "
-    "refund_policy service_documentation shipping_documentation uncategorized_file"
-).split()
-
 
 def dispute(row: Dispute, balances: Iterable[BalanceTransaction]) -> dict[str, Any]:
     """`balances` are the dispute's own: the money that left, and the money that came back."""
-    evidence: dict[str, Any] = {
-        name: row.evidence.get(name) or None for name in sorted([*EVIDENCE_TEXTS, *EVIDENCE_FILES])
-    }
+    evidence: dict[str, Any] = {name: row.evidence.get(name) or None for name in sorted([*TEXTS, *FILES])}
     return {
         "id": row.public_id,
         "object": "dispute",

@@ -23,17 +23,16 @@ from payments import queries, routing
 from payments.attempts import Actor
 from payments.conclusions.drafts import as_json
 from payments.errors import DisputeClosed, DisputeRefused
+from payments.evidence import FILES, NewFile
 from payments.metadata import merged
 from payments.models import Dispute
-from payments.serializers import EVIDENCE_FILES
 from payments.services.disputes import LOOK_SECONDS, book_report, learn_disputes, lock_dispute, shown, tell
+from payments.services.evidence import documents_of, with_evidence
 from payments.services.records import timeline_of_dispute
 from payments.services.timing import FIRST_LOOK_SECONDS, NEXT_LOOKS_SECONDS
 from processors.protocol import Declined, DisputeDesk, DisputeOrder, DisputeReport, Unknown
 from webhooks.kick import kick
 
-# Of all texts together, as at Stripe.
-MOST_EVIDENCE = 150_000
 CLAIM_DISPUTES = load_statement("claim_disputes.sql")
 BATCH = 50
 BEAT = Actor("beat")
@@ -49,9 +48,12 @@ after_booked = fault_point("dispute.after_booked")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """New texts by Stripe's field names (an empty one takes a text away), metadata, and whether that is all."""
+    """New texts and files by Stripe's field names (an empty text takes away what was there), metadata, and whether
+    that is all. `reason` is for our own timeline."""
 
     evidence: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, NewFile] = field(default_factory=dict)
+    reason: str = ""
     metadata: Mapping[str, str] | None = None
     clear_metadata: bool = False
     submit: bool = False
@@ -134,9 +136,10 @@ def _repeat(dispute_id: int, key: Key, actor: Actor) -> Answer:
 def _write(dispute_id: int, response: Response, actor: Actor, order: Order) -> dict[str, Any]:
     dispute = lock_dispute(dispute_id)
     before = shown(dispute)
-    if response.evidence or response.submit:
+    changed = sorted({*response.evidence, *response.files})
+    if changed or response.submit:
         _check_answerable(dispute)
-        dispute.evidence = _evidence(dispute, response.evidence)
+        dispute.evidence = with_evidence(dispute, response.evidence, response.files, actor)
     if response.submit:
         _check_desk(dispute)
         if not dispute.evidence:
@@ -144,11 +147,10 @@ def _write(dispute_id: int, response: Response, actor: Actor, order: Order) -> d
         _want(dispute, Dispute.Wanted.SUBMIT, order)
     dispute.metadata = merged(dispute.metadata, response.metadata, clear=response.clear_metadata)
     dispute.save()
-    told = ", ".join(sorted(response.evidence))
-    if response.evidence or response.submit:
-        timeline_of_dispute(
-            dispute, "dispute.submitting" if response.submit else "dispute.evidence", actor, reason=told
-        )
+    if changed or response.submit:
+        kind = "dispute.submitting" if response.submit else "dispute.evidence"
+        told = ": ".join(filter(None, [response.reason, ", ".join(changed)]))
+        timeline_of_dispute(dispute, kind, actor, reason=told)
     tell(dispute, "updated", actor, before, key=order.key.text if order.key else "")
     return shown(dispute)
 
@@ -188,22 +190,6 @@ def _check_desk(dispute: Dispute) -> None:
         )
 
 
-def _evidence(dispute: Dispute, given: Mapping[str, str]) -> dict[str, str]:
-    for name in EVIDENCE_FILES:
-        if given.get(name):
-            raise DisputeRefused(
-                "Files can't be taken yet: say it in uncategorized_text.", param=f"evidence[{name}]"
-            )
-    kept = {name: text for name, text in {**dispute.evidence, **given}.items() if text}
-    size = sum(len(text) for text in kept.values())
-    if size > MOST_EVIDENCE:
-        raise DisputeRefused(
-            f"All evidence together can have at most {MOST_EVIDENCE:,} characters; this is {size:,}.",
-            param="evidence",
-        )
-    return kept
-
-
 def _want(dispute: Dispute, wanted: str, order: Order) -> None:
     dispute.wanted, dispute.wanted_reference, dispute.claim_id = wanted, order.reference, order.claim_id
     dispute.looks = 0
@@ -239,7 +225,8 @@ def _told(dispute_id: int, claim_id: int | None) -> Answer:
 def _ask(dispute: Dispute) -> DisputeReport | Declined | Unknown:
     desk = routing.processor(dispute.processor)
     assert isinstance(desk, DisputeDesk)
-    order = DisputeOrder(dispute.wanted_reference, dispute.processor_id, dispute.evidence)
+    texts = {name: text for name, text in dispute.evidence.items() if name not in FILES}
+    order = DisputeOrder(dispute.wanted_reference, dispute.processor_id, texts, documents_of(dispute))
     send = desk.submit_evidence if dispute.wanted == Dispute.Wanted.SUBMIT else desk.accept_dispute
     release_connection()
     return send(order, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from controls.services import raise_alert
+from controls.services import raise_alert, resolve_alert
 from core.db import in_transaction, release_connection
 from core.faults import fault_point
 from core.ids import new_id
@@ -22,7 +22,7 @@ from payments.attempts import Actor
 from payments.bookings import Money
 from payments.conclusions.drafts import EventDraft, as_json
 from payments.fees import dispute_fee
-from payments.models import BalanceTransaction, Charge, Dispute
+from payments.models import BalanceTransaction, Charge, Dispute, Terms
 from payments.services.records import record_of, timeline_of_dispute
 from payments.services.timing import LOOK_TIMEOUT_SECONDS
 from processors.protocol import DisputeDesk, DisputeReport, Unknown
@@ -30,6 +30,7 @@ from webhooks.kick import kick
 
 # What is open is looked at once an hour, in case a notification never comes.
 LOOK_SECONDS = 3600
+DEADLINE_ALERT = "dispute_deadline"
 
 State = Dispute.State
 # The way to each state that a processor may report, by where the dispute stands: news may have been missed between.
@@ -164,6 +165,8 @@ def _move(dispute: Dispute, report: DisputeReport, actor: Actor) -> None:
         dispute.submissions = max(dispute.submissions, report.submissions)
     for step in way:
         _step(dispute, step, actor)
+    if way:
+        _forget_deadline(dispute, actor)
     if way and dispute.is_open:
         dispute.next_look_at, dispute.looks = timezone.now() + timedelta(seconds=LOOK_SECONDS), 0
     dispute.save()
@@ -177,6 +180,18 @@ def _move(dispute: Dispute, report: DisputeReport, actor: Actor) -> None:
         tell(dispute, "updated", actor, before)
     if claim_id is not None and not dispute.wanted:
         keep_answer(claim_id, Answer(200, as_json(shown(dispute))))
+
+
+def _forget_deadline(dispute: Dispute, actor: Actor) -> None:
+    """It was answered, or has a new deadline: whoever was reminded of the old one is done with it."""
+    if dispute.reminded_days is not None:
+        dispute.reminded_days = None
+        resolve_alert(
+            kind=DEADLINE_ALERT,
+            subject=dispute.public_id,
+            actor=actor.name,
+            reason=f"The dispute is now {dispute.state.replace('_', ' ')}.",
+        )
 
 
 def _step(dispute: Dispute, step: str, actor: Actor) -> None:
@@ -204,7 +219,8 @@ def _step(dispute: Dispute, step: str, actor: Actor) -> None:
 
 
 def _withdrawal(dispute: Dispute) -> BalanceTransaction:
-    dispute.fee_minor = dispute_fee(dispute.currency, settings.DISPUTE_FEES)
+    own = Terms.objects.filter(merchant=dispute.merchant_id).values_list("dispute_fees", flat=True).first()
+    dispute.fee_minor = dispute_fee(dispute.currency, {**settings.DISPUTE_FEES, **(own or {})})
     balance = _balance(dispute, -dispute.amount_minor, dispute.fee_minor, "opened")
     dispute.balance_transaction = balance.public_id
     return balance
@@ -273,7 +289,11 @@ def _check_bound(dispute: Dispute) -> None:
             merchant_id=dispute.merchant_id,
             currency=dispute.currency,
             amount_minor=gone_minor - captured_minor,
-            data={"charge": charge.public_id, "dispute": dispute.public_id},
+            data={
+                "charge": charge.public_id,
+                "dispute": dispute.public_id,
+                "processor": dispute.processor,
+            },
         )
 
 

@@ -16,7 +16,8 @@ from core.faults import fault_point
 from core.redaction import redact_bytes
 from payments import routing
 from payments.attempts import Actor
-from payments.models import Charge, Operation
+from payments.models import Operation
+from payments.queries import that_took_money
 from payments.services.disputes import learn_disputes
 from payments.services.learn import learn
 from payments.services.timing import LOOK_TIMEOUT_SECONDS
@@ -108,10 +109,11 @@ def _apply(row: Any) -> str:
         return NOT_OURS
     if ours.charge is None or not row.kind.startswith(DISPUTE_KINDS):
         return "" if learn(reference, actor) else SILENT
-    if ours.is_open:
-        # Nothing is disputed that was not taken: our own question comes first.
+    charge = that_took_money(ours.charge)
+    if charge is None:
+        # Nothing is disputed that was not taken: what became of our own question comes first.
         learn(reference, actor)
-    charge = _that_took_money(ours.charge)
+        charge = that_took_money(ours.charge)
     if charge is None:
         return AHEAD
     return "" if learn_disputes(charge, actor) else SILENT
@@ -125,12 +127,6 @@ def _reference_of(row: Any) -> str | None:
     release_connection()
     report = desk.look_up_dispute(row.dispute_id, timeout_seconds=LOOK_TIMEOUT_SECONDS)
     return None if isinstance(report, Unknown) else report.reference
-
-
-def _that_took_money(charge: Charge) -> Charge | None:
-    """The charge as it stands now; or, where it had ended as failed, the one that its money was booked as later."""
-    found = Charge.objects.filter(captured_minor__isnull=False)
-    return found.filter(pk=charge.pk).first() or found.filter(late_of=charge.pk).first()
 
 
 @in_transaction

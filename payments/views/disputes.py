@@ -12,11 +12,12 @@ from core.params import Params
 from idempotency.middleware import answer_response
 from payments import queries, serializers
 from payments.attempts import Actor
+from payments.evidence import FILES, TEXTS
 from payments.models import Dispute
 from payments.services import answer_dispute
 from payments.views.base import PaymentView
 
-EVIDENCE = frozenset((*serializers.EVIDENCE_TEXTS, *serializers.EVIDENCE_FILES))
+EVIDENCE = frozenset((*TEXTS, *FILES))
 
 
 class DisputeUpdateParams(Params):

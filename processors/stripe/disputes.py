@@ -82,7 +82,7 @@ def _answered(
 
 
 def _upload(sdk: stripe.StripeClient, document: EvidenceDocument) -> str:
-    """The file's id there. Sent again it is another one: the evidence holds one of them, and the others hurt nobody."""
+    """The file's id there. Sent again it is another one, of which the evidence holds the last."""
     made = sdk.v1.files.create({"purpose": PURPOSE, "file": _Upload(document)})
     return str(calls.data(made).get("id"))
 

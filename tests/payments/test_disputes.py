@@ -14,8 +14,9 @@ from merchants.auth import Caller
 from payments import routing
 from payments.attempts import Actor
 from payments.errors import ChargeDisputed, DisputeClosed, DisputeRefused, RefundRefused
+from payments.evidence import MOST_TEXT
 from payments.models import BalanceTransaction, Charge, Dispute, Refund, TimelineEntry
-from payments.services.answer_dispute import MOST_EVIDENCE, Response, accept, look_after_disputes, respond
+from payments.services.answer_dispute import Response, accept, look_after_disputes, respond
 from payments.services.charge import NewCharge, create_charge
 from payments.services.disputes import WAYS, learn_disputes
 from payments.services.refund import NewRefund, create_refund
@@ -268,7 +269,7 @@ def test_an_inquiry_can_not_be_accepted(bank: DisputingBank, charge: Charge) -> 
 @pytest.mark.parametrize(
     ("evidence", "param"),
     [
-        ({"uncategorized_text": "x" * MOST_EVIDENCE, "customer_name": "y"}, "evidence"),
+        ({"uncategorized_text": "x" * MOST_TEXT, "customer_name": "y"}, "evidence"),
         ({"receipt": "file_1"}, "evidence[receipt]"),
         ({}, "evidence"),
     ],
