@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
@@ -147,13 +148,14 @@ class SelectFilter(admin.SimpleListFilter):
 
 
 class DayFilter(admin.FieldListFilter):
-    """The days, in UTC, from one to another, both included; and the ones that people ask for most."""
+    """The days, as whoever looks counts them, from one to another, both included; and the ones that people ask for
+    most."""
 
     template = "console/filter_days.html"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = "day (UTC)"
+        self.title = f"day ({timezone.localtime().tzname()})"
 
     def expected_parameters(self) -> list[str | None]:
         return ["from", "to"]
@@ -161,9 +163,9 @@ class DayFilter(admin.FieldListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         self.first, self.last = self._day("from"), self._day("to")
         if self.first:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": midnight(self.first)})
+            queryset = queryset.filter(**{f"{self.field_path}__gte": begins(self.first)})
         if self.last:
-            after = midnight(self.last + timedelta(days=1))
+            after = begins(self.last + timedelta(days=1))
             queryset = queryset.filter(**{f"{self.field_path}__lt": after})
         return queryset
 
@@ -174,7 +176,7 @@ class DayFilter(admin.FieldListFilter):
             for value in values
             if name not in ("from", "to")
         ]
-        today = datetime.now(UTC).date()
+        today = timezone.localdate()
         spans = {
             "Any day": (None, None),
             "Today": (today, today),
@@ -201,6 +203,11 @@ class DayFilter(admin.FieldListFilter):
         if day == date.max:
             raise IncorrectLookupParameters(text)
         return day
+
+
+def begins(day: date) -> datetime:
+    """When a day begins for whoever looks."""
+    return datetime.combine(day, time.min, timezone.get_current_timezone())
 
 
 def midnight(day: date) -> datetime:

@@ -39,14 +39,15 @@ def money(amount_minor: int | None, currency: str) -> str:
 
 
 def moment(at: datetime | None) -> SafeString | str:
-    """A moment in UTC, said so."""
+    """A moment in the zone of whoever looks, said so."""
     if at is None:
         return "–"
-    at = at.astimezone(UTC)
+    local = timezone.localtime(at)
     return format_html(
-        '<time class="tg-moment" datetime="{}">{} <small>UTC</small></time>',
-        at.isoformat(),
-        at.strftime("%d %b %Y %H:%M:%S"),
+        '<time class="tg-moment" datetime="{}">{} <small>{}</small></time>',
+        at.astimezone(UTC).isoformat(),
+        local.strftime("%d %b %Y %H:%M:%S"),
+        local.tzname(),
     )
 
 

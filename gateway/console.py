@@ -1,28 +1,13 @@
-"""The console's frame: its side bar, and the home page, which says what is wrong today. It reads the rows of
-today and the open ones only."""
+"""The console's frame: its side bar, and the home page, on which each app says what is wrong and how today goes."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
-from controls.queries import open_alerts
-from core.console import midnight
-from ledger.queries import unconfirmed
-from payments.models import Charge, Operation
-from webhooks.models import Delivery
-from webhooks.queries import relay_lag, stream_backlog
-
-MAX_ROWS = 8
-# What approval is measured on: attempts that the processor has decided.
-APPROVED = (Charge.State.AUTHORIZED, Charge.State.CAPTURED)
+from core.home import Asked, cards
 
 
 def styles(request: HttpRequest) -> str:
@@ -116,124 +101,18 @@ def _item(item: tuple[str, str, str], page: str, here: str) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Volume:
-    """One currency today, in its smallest unit."""
-
-    currency: str
-    captured_minor: int = 0
-    captured: int = 0
-
-
-@dataclass
-class Today:
-    """The charges of one mode since midnight, UTC."""
-
-    charges: int = 0
-    approved: int = 0
-    failed: int = 0
-    volumes: dict[str, Volume] = field(default_factory=dict)
-
-    @property
-    def open(self) -> int:
-        return self.charges - self.approved - self.failed
-
-    @property
-    def approval(self) -> str:
-        decided = self.approved + self.failed
-        return f"{100 * self.approved / decided:.1f} %" if decided else "–"
-
-
 def home(request: Any, context: dict[str, Any]) -> dict[str, Any]:
-    """What the home page shows: of one mode, and only what the person may see."""
-    livemode = request.GET.get("mode") == "live"
-    day = datetime.now(UTC).date()
-    may = request.user.has_perm
-    context.update(
-        title="Home",
-        livemode=livemode,
-        day=day,
-        days=f"from={day}&to={day}&livemode__exact={int(livemode)}",
-    )
-    if may("payments.view_charge"):
-        todays = _todays()
-        context["today"] = todays[livemode]
-        context["other_mode"] = todays[not livemode].charges
-        context["latest"] = _latest(livemode)
-    if may("payments.view_operation"):
-        context.update(_in_doubt(livemode))
-    if may("ledger.view_ledgeraccount"):
-        context["unconfirmed"] = [totals for totals in unconfirmed() if totals.livemode == livemode]
-    if may("controls.view_alert"):
-        context["alerts"] = open_alerts(limit=MAX_ROWS)
-    if may("webhooks.view_delivery"):
-        context["failing"] = _failing(livemode)
-        context["lag"] = relay_lag()
-        if settings.KAFKA_BOOTSTRAP_SERVERS:
-            context["unpublished"], context["oldest_unpublished"] = stream_backlog()
-        context["deliveries"] = reverse("admin:webhooks_delivery_changelist")
+    """What each app has to say of one mode, and only what the person may see."""
+    asked = Asked(livemode=request.GET.get("mode") == "live", now=timezone.localtime())
+    tiles: list[Any] = []
+    sections: list[dict[str, Any]] = []
+    for card in cards():
+        if not request.user.has_perm(card.permission):
+            continue
+        said = card.read(asked)
+        if not card.template:
+            tiles.append(said)
+        elif said is not None:
+            sections.append({"name": card.name, "template": card.template, "half": card.half, "said": said})
+    context.update(title="Home", livemode=asked.livemode, day=asked.now, tiles=tiles, sections=sections)
     return context
-
-
-def _todays() -> dict[bool, Today]:
-    """Both modes in one query over today's rows."""
-    todays = {False: Today(), True: Today()}
-    rows = (
-        Charge.objects.filter(created_at__gte=midnight(datetime.now(UTC).date()))
-        .order_by("currency")
-        .values_list("livemode", "currency", "state")
-        .annotate(number=Count("pk"), captured=Sum("captured_minor"))
-    )
-    for livemode, currency, state, number, captured_minor in rows:
-        today = todays[livemode]
-        today.charges += number
-        today.approved += number if state in APPROVED else 0
-        today.failed += number if state == Charge.State.FAILED else 0
-        if captured_minor:
-            volume = today.volumes.setdefault(currency, Volume(currency))
-            volume.captured_minor += captured_minor
-            volume.captured += number
-    return todays
-
-
-def _latest(livemode: bool) -> list[Charge]:
-    newest = Charge.objects.filter(livemode=livemode).select_related("merchant").order_by("-pk")
-    return list(newest[:MAX_ROWS])
-
-
-def _in_doubt(livemode: bool) -> dict[str, Any]:
-    """Open operations, from their partial index: those still within their time, and those beyond it."""
-    waiting = Operation.objects.filter(next_attempt_at__isnull=False, livemode=livemode)
-    late = waiting.filter(deadline_at__lt=timezone.now())
-    sums: dict[str, int] = defaultdict(int)
-    number = 0
-    oldest = None
-    for currency, count, amount_minor, since in (
-        late.order_by()
-        .values_list("currency")
-        .annotate(count=Count("pk"), amount=Sum("amount_minor"), since=Min("created_at"))
-    ):
-        number += count
-        sums[currency] += amount_minor
-        oldest = min(oldest or since, since)
-    return {
-        "late": list(late.select_related("charge", "merchant").order_by("pk")[:MAX_ROWS]),
-        "late_number": number,
-        "late_sums": dict(sums),
-        "late_oldest": oldest,
-        "under_way": waiting.count() - number,
-    }
-
-
-def _failing(livemode: bool) -> list[Any]:
-    """The endpoints for which deliveries failed and wait: from the partial index of what is due."""
-    failing = Delivery.objects.filter(
-        next_attempt_at__isnull=False,
-        attempts__gt=0,
-        state=Delivery.State.PENDING,
-        endpoint__livemode=livemode,
-    )
-    by_endpoint = failing.values("endpoint", "endpoint__url", "endpoint__merchant__name").annotate(
-        waiting=Count("pk"), oldest=Min("created_at"), tries=Max("attempts")
-    )
-    return list(by_endpoint.order_by("-waiting", "endpoint")[:MAX_ROWS])

@@ -1,13 +1,17 @@
 """The outermost layer of every request, its id; and Django's own layers, for the console only."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
 
@@ -59,6 +63,25 @@ class ConsoleSecondFactor(OTPMiddleware):  # type: ignore[misc]  # django-otp ha
         api = request.path_info.startswith(API)
         answer: HttpResponseBase = self.get_response(request) if api else super().__call__(request)
         return answer
+
+
+class ViewersZone:
+    """Shows the console's times in the zone that the browser says it is in; in UTC until it has said so."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = unquote(request.COOKIES.get("tg_zone", ""))[:60]
+        if request.path_info.startswith(API) or name not in zones():
+            return self.get_response(request)
+        with timezone.override(ZoneInfo(name)):
+            return self.get_response(request)
+
+
+@functools.cache
+def zones() -> set[str]:
+    return available_timezones()
 
 
 class ConsoleMessages(ConsoleOnly, MessageMiddleware):

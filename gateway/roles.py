@@ -14,6 +14,7 @@ EXPORT = "controls.export_lists"
 
 SUPPORT = {
     "payments.add_refund",
+    "payments.change_charge",
     "payments.change_dispute",
     "webhooks.change_delivery",
     "receipts.change_receipt",
@@ -21,6 +22,8 @@ SUPPORT = {
 FINANCE = {
     EXPORT,
     "payments.add_refund",
+    "payments.change_charge",
+    "payments.change_operation",
     "webhooks.change_notification",
     "payments.change_dispute",
     "payments.accept_dispute",
@@ -38,6 +41,7 @@ RISK = {
 }
 OPS = {
     *RISK,
+    "payments.change_operation",
     "payments.change_processorhealth",
     "webhooks.change_delivery",
     "receipts.change_receipt",

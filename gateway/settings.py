@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "gateway.middleware.ConsoleStaff",
     "gateway.middleware.ConsoleSecondFactor",
     "gateway.middleware.ConsoleMessages",
+    "gateway.middleware.ViewersZone",
     "gateway.sign_in.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from gateway import second_factor, views
+from gateway import finding, second_factor, views
 from payments.views import notifications, pages
 
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/second-factor/enrol/", second_factor.enrol, name="second_factor_enrol"),
     path("admin/second-factor/codes/", second_factor.recovery_codes, name="recovery_codes"),
     path("admin/confirm/", second_factor.confirm, name="confirm_identity"),
+    path("admin/find/", admin.site.admin_view(finding.find), name="find"),
     path("admin/", admin.site.urls),
     path("v1/", include("payments.urls")),
     path("notifications/<str:processor>", notifications.receive),

@@ -72,7 +72,7 @@ class MerchantAdmin(ReadOnlyAdmin):
 
     page_template = "merchants/merchant.html"
     export_fields = [
-        *("public_id", "name", "fee_basis_points", "settlement_days", "order_metadata_key", "created_at"),
+        *("public_id", "name", "settlement_days", "order_metadata_key", "created_at"),
     ]
     list_display = ["name_column", "public_id", "usable_keys", "created"]
     list_display_links = None

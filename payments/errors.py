@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from core.errors import InvalidRequest, TollgateError
 from core.money import display
-from payments.models import Charge, PaymentIntent
+from payments.models import Charge, Operation, PaymentIntent
 
 E = TypeVar("E", bound=TollgateError)
 
@@ -166,6 +166,23 @@ class CallInProgress(TollgateError):
         super().__init__(
             f"Another capture or cancellation of {charge} awaits the processor's word. Try again in a moment."
         )
+
+
+class OutcomeAwaited(InvalidRequest):
+    """The call is under way still: whoever made it waits for its answer."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(
+            f"{operation.public_id} may still be answered: "
+            f"wait until {operation.deadline_at:%H:%M:%S} UTC, then look again."
+        )
+
+
+class OutcomeKnown(InvalidRequest):
+    """There is nothing to find out or to decide any more."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(f"The outcome of {operation.public_id} is known: {operation.state}.")
 
 
 class RefundRefused(InvalidRequest):

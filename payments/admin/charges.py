@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 
 from core.console import DayFilter
 from core.showing import mode
-from payments.admin import refunding
+from payments.admin import doubting, holding, refunding
 from payments.admin.columns import PAYMENT_FILTERS, PaymentAdmin
+from payments.admin.possible import doubts, possible
 from payments.admin.story import story_of
 from payments.models import Charge, Refund
 from payments.showing import card_text, shown_state, state_badge
@@ -88,13 +89,27 @@ class ChargeAdmin(PaymentAdmin):
             "state": state_badge(shown_state(charge, charge.refunded_minor)),
             "mode": mode(charge.livemode),
             "card": card_text(charge),
-            "may_refund": refunding.may_refund(request) and story.refundable_minor > 0,
+            "possible": possible(request, charge, story),
+            "doubts": doubts(story),
+            "may_decide": doubting.may_decide(request),
         }
 
     def get_urls(self) -> list[URLPattern]:
-        refund = self.admin_site.admin_view(self.refund)
+        ways = {"refund": self.refund, "capture": self.capture, "void": self.void}
         urls: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/refund/", refund, name="payments_charge_refund"), *urls]
+        return [
+            *(
+                path(f"<int:pk>/{way}/", self.admin_site.admin_view(view), name=f"payments_charge_{way}")
+                for way, view in ways.items()
+            ),
+            *urls,
+        ]
 
     def refund(self, request: HttpRequest, pk: int) -> HttpResponse:
         return refunding.refund_page(self, request, pk)
+
+    def capture(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return holding.capture_page(self, request, pk)
+
+    def void(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return holding.void_page(self, request, pk)

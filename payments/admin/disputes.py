@@ -16,9 +16,10 @@ from core.audit import note
 from core.console import DayFilter, SelectFilter
 from core.errors import TollgateError
 from core.showing import badge, mode, money, words
+from payments.admin.accounts import books_of
 from payments.admin.columns import PAYMENT_FILTERS, PaymentAdmin
 from payments.admin.dispute_forms import EvidenceForm, FinalForm
-from payments.admin.story import Told, books_of
+from payments.admin.story import Told
 from payments.attempts import Actor
 from payments.evidence import FILES, TEXTS
 from payments.models import Dispute, EvidenceFile, TimelineEntry

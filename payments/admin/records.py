@@ -1,7 +1,6 @@
 """Intents, refunds, operations and balance transactions: lists and pages, read-only. Open operations are the
 money in doubt."""
 
-from datetime import UTC
 from typing import Any
 
 from django.contrib import admin
@@ -9,10 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path, reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from core.console import DayFilter
 from core.showing import age, link, mode, money, page_url, words
+from payments.admin import doubting
 from payments.admin.columns import PAYMENT_FILTERS, PaymentAdmin
 from payments.admin.statements import statement_file, statement_page
 from payments.admin.story import Call, Told, answer_of
@@ -161,7 +162,26 @@ class OperationAdmin(PaymentAdmin):
             "who": who(operation.actor),
             "charge_page": page_url(operation.charge) if operation.charge else "",
             "answer": answer_of(operation),
+            "in_doubt": doubting.is_in_doubt(operation),
+            "may_decide": doubting.may_decide(request),
         }
+
+    def get_urls(self) -> list[URLPattern]:
+        ways = {"look": self.look, "decide": self.decide}
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            *(
+                path(f"<int:pk>/{way}/", self.admin_site.admin_view(view), name=f"payments_operation_{way}")
+                for way, view in ways.items()
+            ),
+            *urls,
+        ]
+
+    def look(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return doubting.look_page(self, request, pk)
+
+    def decide(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return doubting.decide_page(self, request, pk)
 
 
 @admin.register(BalanceTransaction)
@@ -191,7 +211,7 @@ class BalanceTransactionAdmin(PaymentAdmin):
 
     @admin.display(description="available on")
     def available(self, row: BalanceTransaction) -> str:
-        return row.available_on.astimezone(UTC).strftime("%d %b %Y")
+        return timezone.localtime(row.available_on).strftime("%d %b %Y")
 
     def get_urls(self) -> list[URLPattern]:
         view, base = self.admin_site.admin_view, "payments_balancetransaction"

@@ -2,7 +2,6 @@
 from the moment it is first shown: however often it is sent, it makes one refund."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
 
 from controls.approvals import Wish, ask_for_approval, needs_second_person
 from controls.errors import ApprovalRefused
@@ -19,15 +17,14 @@ from controls.models import Approval
 from core.audit import note
 from core.console import ReadOnlyAdmin
 from core.errors import TollgateError
-from core.ids import random_text
-from core.money import decimals
 from core.showing import mode, money, page_url
 from idempotency.errors import KeyInUse
-from idempotency.keys import Answer, Key, fingerprint
+from idempotency.keys import Answer
 from idempotency.models import Claim
 from merchants.auth import staff_caller
+from payments.admin.forms import SELECT, TEXT, KeyedForm, amount_field, key_of, minor, new_key, written
 from payments.models import Charge
-from payments.queries import taken_minor
+from payments.queries import refusing_dispute, taken_minor
 from payments.services import approved_refund
 from payments.services.refund import NewRefund, create_refund
 from payments.showing import card_text
@@ -38,50 +35,34 @@ REASONS = [
     ("fraudulent", "The payment looks fraudulent"),
     ("", "Another reason"),
 ]
-# 24 of 62 characters, about 143 bits: no two forms ever share one.
-KEY_CHARACTERS = 24
-MAX_DIGITS = 15
 
 
 def may_refund(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("payments.add_refund"))
 
 
-class RefundForm(forms.Form):
+class RefundForm(KeyedForm):
     """What a person decides: how much, why, and that they mean it."""
 
-    key = forms.RegexField(rf"^console_[0-9A-Za-z]{{{KEY_CHARACTERS}}}$", widget=forms.HiddenInput)
-    amount = forms.DecimalField(max_digits=MAX_DIGITS, widget=forms.TextInput)
-    reason = forms.ChoiceField(
-        choices=REASONS, required=False, widget=forms.Select(attrs={"class": "tg-select"})
-    )
+    confirmation = "Yes, send this money back. It can not be called back afterwards."
+    reason = forms.ChoiceField(choices=REASONS, required=False, widget=forms.Select(attrs=SELECT))
     note = forms.CharField(
         label="Note for whoever has to approve it",
         required=False,
         max_length=1_000,
-        widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES)}),
+        widget=forms.TextInput(attrs=TEXT),
     )
-    confirmed = forms.BooleanField(widget=UnfoldBooleanWidget)
 
     def __init__(self, charge: Charge, left_minor: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.currency = charge.currency
         self.left_minor = left_minor
-        self.fields["amount"] = forms.DecimalField(
-            label=f"Amount in {charge.currency.upper()}",
-            min_value=Decimal(1).scaleb(-decimals(charge.currency)),
-            decimal_places=decimals(charge.currency),
-            max_digits=MAX_DIGITS,
-            help_text=f"At most {money(left_minor, charge.currency)}.",
-            widget=forms.TextInput(
-                attrs={"class": " ".join(INPUT_CLASSES), "inputmode": "decimal", "autocomplete": "off"}
-            ),
-        )
-        self.fields["confirmed"].label = "Yes, send this money back. It can not be called back afterwards."
+        self.fields["amount"] = amount_field(charge.currency, left_minor)
+        self.order_fields(["key", "amount", "reason", "note", "confirmed"])
 
     @property
     def amount_minor(self) -> int:
-        return int(self.cleaned_data["amount"].scaleb(decimals(self.currency)))
+        return minor(self.cleaned_data["amount"], self.currency)
 
 
 def refund_page(console: ReadOnlyAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -90,10 +71,14 @@ def refund_page(console: ReadOnlyAdmin, request: HttpRequest, pk: int) -> HttpRe
         raise PermissionDenied
     charge = get_object_or_404(Charge.objects.select_related("merchant", "payment_intent"), pk=pk)
     left_minor = (charge.captured_minor or 0) - taken_minor(charge)
+    dispute = refusing_dispute(charge)
     if request.method == "POST":
         form = RefundForm(charge, left_minor, request.POST)
         if form.is_valid() and (done := _refund(console, request, charge, form)):
             return done
+    elif dispute is not None:
+        messages.warning(request, f"The bank has taken this money back already: {dispute.public_id}.")
+        return console.back_to(charge)
     elif left_minor <= 0:
         messages.warning(request, f"Nothing is left to refund on {charge.public_id}.")
         return console.back_to(charge)
@@ -101,20 +86,25 @@ def refund_page(console: ReadOnlyAdmin, request: HttpRequest, pk: int) -> HttpRe
         form = RefundForm(charge, left_minor, initial=_initial(charge, left_minor))
     return console.render(
         request,
-        "payments/refund_form.html",
+        "payments/action_form.html",
         row=charge,
-        title=f"Refund of {charge.public_id}",
-        form=form,
-        left_minor=left_minor,
-        card=card_text(charge),
+        title=f"Refund {charge.public_id}",
         mode=mode(charge.livemode),
+        about=[
+            ("Merchant", charge.merchant),
+            ("Card", card_text(charge)),
+            ("Captured", money(charge.captured_minor, charge.currency)),
+            ("Left to refund", money(left_minor, charge.currency)),
+        ],
+        form=form,
+        button="Refund",
     )
 
 
 def _initial(charge: Charge, left_minor: int) -> dict[str, Any]:
     return {
-        "key": f"console_{random_text(KEY_CHARACTERS)}",
-        "amount": f"{Decimal(left_minor).scaleb(-decimals(charge.currency)):f}",
+        "key": new_key(),
+        "amount": written(left_minor, charge.currency),
         "reason": "requested_by_customer",
     }
 
@@ -129,13 +119,7 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
     if _needs_second_person(charge, form.cleaned_data["key"], total_minor):
         return _ask(console, request, charge, form)
     said = {"charge": asked.charge, "amount": asked.amount_minor, "reason": asked.reason}
-    key = Key(
-        merchant_id=charge.merchant_id,
-        livemode=charge.livemode,
-        text=form.cleaned_data["key"],
-        fingerprint=fingerprint("/console/refunds", said),
-        request_id=request.request_id,
-    )
+    key = key_of(request, charge, form.cleaned_data["key"], "refunds", said)
     # Before it is begun, since nothing may be open while the bank is asked. What came of it is in the timeline.
     note(request, "changed", f"Asks for a refund of {money(form.amount_minor, charge.currency)}.", charge)
     try:

@@ -1,61 +1,24 @@
-"""Everything that belongs to one charge, read in a fixed number of queries: who did what, what the processor
-said, what the books say, who was told."""
+"""Everything that belongs to one payment, read in a fixed number of queries: every attempt at it, who did what and
+why, what the processors said, what the books say, who was told."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-
 from core.redaction import redact
-from core.showing import age
-from ledger.models import LedgerEntry, LedgerTransaction
-from payments.models import BalanceTransaction, Charge, Operation, Refund, TimelineEntry
+from core.showing import age, words
+from payments.admin.accounts import Booking, TAccount, books_of
+from payments.models import BalanceTransaction, Charge, Dispute, Operation, Refund, TimelineEntry
 from payments.queries import taken_minor
 from payments.showing import who
 from webhooks.models import Event
 
-# More than any charge has; a limit on everything.
+# More than any payment has; a limit on everything.
 MAX_ROWS = 200
-
-
-@dataclass(frozen=True)
-class TAccount:
-    """One account as far as this charge moved it. Lines carry the number of their booking."""
-
-    address: str
-    currency: str
-    debits: list[tuple[int, int]] = field(default_factory=list)
-    credits: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def balance_minor(self) -> int:
-        return sum(amount for _, amount in self.debits) - sum(amount for _, amount in self.credits)
-
-    @property
-    def left_minor(self) -> int:
-        return abs(self.balance_minor)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One line of a booking, on its side."""
-
-    address: str
-    currency: str
-    debit_minor: int = 0
-    credit_minor: int = 0
-
-
-@dataclass(frozen=True)
-class Booking:
-    """One ledger transaction of the charge, numbered in order; debits first, as in every journal."""
-
-    number: int
-    transaction: LedgerTransaction
-    sides: list[Side]
+# What an operation and a dispute book, by the ends of their references.
+OPERATION_PHASES = ("start", "finish", "returned")
+DISPUTE_PHASES = ("opened", "won")
 
 
 @dataclass(frozen=True)
@@ -79,74 +42,101 @@ class Call:
 
 @dataclass(frozen=True)
 class Told:
-    """What a timeline row says, readable."""
+    """What a timeline row says, readable. `attempt` is its number, where there were several."""
 
     entry: TimelineEntry
     who: str
     states: list[tuple[str, str]]
+    attempt: int = 0
 
-
-@dataclass(frozen=True)
-class Books:
-    """What the ledger says of one thing."""
-
-    bookings: list[Booking]
-    accounts: list[TAccount]
+    @property
+    def reason(self) -> str:
+        """A person's words as they are; the name of a reason in words."""
+        return self.entry.reason if " " in self.entry.reason else words(self.entry.reason)
 
 
 @dataclass(frozen=True)
 class Story:
     refundable_minor: int
+    disputed_minor: int
+    refusing: Dispute | None
+    attempts: list[Charge]
     timeline: list[Told]
     calls: list[Call]
     refunds: list[Refund]
+    disputes: list[Dispute]
     bookings: list[Booking]
     accounts: list[TAccount]
     balances: list[BalanceTransaction]
     events: list[Event]
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a call awaits its outcome, refunds aside: then nothing else may start."""
+        return any(c.operation.is_open and c.operation.kind != Operation.Kind.REFUND for c in self.calls)
+
 
 def story_of(charge: Charge) -> Story:
-    """The charge's story. Reads only."""
-    refunds = list(charge.refunds.order_by("pk")[:MAX_ROWS])
-    operations = list(charge.operations.select_related("refund").order_by("pk")[:MAX_ROWS])
-    books = books_of(
-        f"{operation.public_id}:{phase}"
-        for operation in operations
-        for phase in ("start", "finish", "returned")
+    """The story of the charge's payment; what is left to refund is the charge's own. Reads only."""
+    attempts = list(Charge.objects.filter(payment_intent=charge.payment_intent_id).order_by("pk")[:MAX_ROWS])
+    keys = [attempt.pk for attempt in attempts]
+    refunds = list(Refund.objects.filter(charge__in=keys).order_by("pk")[:MAX_ROWS])
+    disputes = list(Dispute.objects.filter(charge__in=keys).order_by("pk")[:MAX_ROWS])
+    operations = list(
+        Operation.objects.filter(charge__in=keys).select_related("refund").order_by("pk")[:MAX_ROWS]
     )
-    captured_minor = charge.captured_minor or 0
+    books = books_of(_references(operations, disputes))
+    refusing = [
+        one for one in disputes if one.charge_id == charge.pk and one.state in Dispute.REFUSES_REFUNDS
+    ]
     return Story(
-        refundable_minor=captured_minor - taken_minor(charge),
-        timeline=_timeline(charge),
+        refundable_minor=0 if refusing else (charge.captured_minor or 0) - taken_minor(charge),
+        disputed_minor=sum(one.amount_minor for one in refusing),
+        refusing=refusing[0] if refusing else None,
+        attempts=attempts,
+        timeline=_timeline(charge, attempts),
         calls=[Call(operation, answer_of(operation)) for operation in operations],
         refunds=refunds,
+        disputes=disputes,
         bookings=books.bookings,
         accounts=books.accounts,
-        balances=_balances(charge, refunds),
-        events=_events([charge.public_id, *(refund.public_id for refund in refunds)]),
+        balances=_balances(charge, refunds, disputes),
+        events=_events([charge.payment_intent, *attempts, *refunds, *disputes]),
     )
 
 
-def books_of(references: Iterable[str]) -> Books:
-    """What was booked under these references, line by line and by account."""
-    bookings = _bookings(list(references))
-    return Books(bookings, _accounts(bookings))
+def _references(operations: Iterable[Operation], disputes: Iterable[Dispute]) -> list[str]:
+    return [
+        *(f"{one.public_id}:{phase}" for one in operations for phase in OPERATION_PHASES),
+        *(f"{one.public_id}:{phase}" for one in disputes for phase in DISPUTE_PHASES),
+    ]
 
 
-def _timeline(charge: Charge) -> list[Told]:
+def _timeline(charge: Charge, attempts: list[Charge]) -> list[Told]:
+    numbers = {attempt.pk: number for number, attempt in enumerate(attempts, start=1)}
     entries = (
-        TimelineEntry.objects.filter(
-            Q(charge=charge) | Q(charge=None), payment_intent=charge.payment_intent_id
-        )
-        .select_related("operation", "refund")
+        TimelineEntry.objects.filter(payment_intent=charge.payment_intent_id)
+        .select_related("operation", "refund", "dispute")
         .order_by("pk")[:MAX_ROWS]
     )
-    return [Told(entry, who(entry.actor), _states(entry)) for entry in entries]
+    return [
+        Told(
+            entry,
+            who(entry.actor),
+            states_of(entry),
+            numbers.get(entry.charge_id or 0, 0) if len(attempts) > 1 else 0,
+        )
+        for entry in entries
+    ]
 
 
-def _states(entry: TimelineEntry) -> list[tuple[str, str]]:
-    states = {"charge": entry.charge_state, "refund": entry.refund_state, "operation": entry.operation_state}
+def states_of(entry: TimelineEntry) -> list[tuple[str, str]]:
+    states = {
+        "charge": entry.charge_state,
+        "refund": entry.refund_state,
+        "dispute": entry.dispute_state,
+        "call": entry.operation_state,
+    }
     return [(name, state) for name, state in states.items() if state]
 
 
@@ -157,39 +147,15 @@ def answer_of(operation: Operation) -> str:
     return redact(json.dumps(operation.answer, indent=2, sort_keys=True, ensure_ascii=False))
 
 
-def _bookings(references: list[str]) -> list[Booking]:
-    found = list(LedgerTransaction.objects.filter(reference__in=references).order_by("pk"))
-    sides: dict[int, list[Side]] = defaultdict(list)
-    for entry in LedgerEntry.objects.filter(transaction__in=found).select_related("account").order_by("pk"):
-        amount = entry.amount_minor
-        side = Side(entry.account.address, entry.currency, max(amount, 0), max(-amount, 0))
-        sides[entry.transaction_id].append(side)
-    return [
-        Booking(number, transaction, sorted(sides[transaction.pk], key=lambda side: side.debit_minor == 0))
-        for number, transaction in enumerate(found, start=1)
-    ]
-
-
-def _accounts(bookings: Iterable[Booking]) -> list[TAccount]:
-    accounts: dict[tuple[str, str], TAccount] = {}
-    for booking in bookings:
-        for side in booking.sides:
-            name = (side.address, side.currency)
-            account = accounts.setdefault(name, TAccount(*name))
-            if side.debit_minor:
-                account.debits.append((booking.number, side.debit_minor))
-            else:
-                account.credits.append((booking.number, side.credit_minor))
-    return [accounts[name] for name in sorted(accounts)]
-
-
-def _balances(charge: Charge, refunds: list[Refund]) -> list[BalanceTransaction]:
+def _balances(charge: Charge, refunds: list[Refund], disputes: list[Dispute]) -> list[BalanceTransaction]:
     ids: list[Any] = [charge.balance_transaction]
     for refund in refunds:
         ids += [refund.balance_transaction, refund.failure_balance_transaction]
+    for dispute in disputes:
+        ids += [dispute.balance_transaction, dispute.reversal_balance_transaction]
     return list(BalanceTransaction.objects.filter(public_id__in=[i for i in ids if i]).order_by("pk"))
 
 
-def _events(objects: list[str]) -> list[Event]:
-    found = Event.objects.filter(object_id__in=objects).prefetch_related("deliveries__endpoint")
-    return list(found.order_by("pk")[:MAX_ROWS])
+def _events(rows: Iterable[Any]) -> list[Event]:
+    found = Event.objects.filter(object_id__in=[row.public_id for row in rows])
+    return list(found.prefetch_related("deliveries__endpoint").order_by("pk")[:MAX_ROWS])

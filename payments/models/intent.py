@@ -83,6 +83,9 @@ class PaymentIntent(Owned):
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="intents_of_merchant"),
             by_day("intents_by_day"),
+            models.Index(
+                fields=["order_reference"], condition=~models.Q(order_reference=""), name="intents_by_order"
+            ),
         ]
 
     @property

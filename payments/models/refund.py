@@ -44,6 +44,7 @@ class Refund(Owned):
         indexes = [
             models.Index(fields=["merchant", "livemode", "id"], name="refunds_of_merchant"),
             by_day("refunds_by_day"),
+            models.Index(fields=["amount_minor"], name="refunds_by_amount"),
             # What is on its way back to cardholders, which is little.
             models.Index(
                 fields=["merchant", "livemode"],

@@ -25,14 +25,14 @@ HELD = (PaymentIntent.State.REQUIRES_ACTION, PaymentIntent.State.REQUIRES_CAPTUR
 
 
 def cancel_intent(
-    *, caller: Caller, intent: str, reason: str, key: Key | None, request_id: str = ""
+    *, caller: Caller, intent: str, reason: str, key: Key | None, request_id: str = "", note: str = ""
 ) -> Answer:
     """Cancels once per key. UnexpectedState for an intent that is paid, canceled, or whose outcome is open: money
-    may have been taken, so nobody may count on its being canceled."""
+    may have been taken, so nobody may count on its being canceled. `note`: why, for the timeline."""
     actor = Actor(caller.key_name, key.request_id if key else request_id)
     found = queries.payment_intent(caller, intent)
     if found.state in HELD:
-        return _give_up(caller, intent, reason, key, actor)
+        return _give_up(caller, intent, reason, key, actor, note)
     return answer_once(key, lambda: _cancel(caller, intent, reason, key, actor))
 
 
@@ -51,7 +51,7 @@ def _cancel(caller: Caller, intent: str, reason: str, key: Key | None, actor: Ac
     return shown
 
 
-def _give_up(caller: Caller, intent: str, reason: str, key: Key | None, actor: Actor) -> Answer:
+def _give_up(caller: Caller, intent: str, reason: str, key: Key | None, actor: Actor, note: str) -> Answer:
     @in_transaction
     def start() -> Attempt:
         errand = Errand(actor, key).claimed()
@@ -62,7 +62,7 @@ def _give_up(caller: Caller, intent: str, reason: str, key: Key | None, actor: A
             raise CallInProgress(charge.public_id)
         row.cancellation_reason = reason
         row.save(update_fields=["cancellation_reason"])
-        return start_void(charge, Operation.Cause.CANCELED, errand, shows=Operation.Shows.INTENT)
+        return start_void(charge, Operation.Cause.CANCELED, errand, shows=Operation.Shows.INTENT, note=note)
 
     try:
         attempt = start()

@@ -29,8 +29,11 @@ from payments.services.resume import repeat_taken
 from payments.services.start import Errand, hold, open_operation
 
 
-def capture_charge(*, caller: Caller, charge: str, amount_minor: int | None, key: Key) -> Answer:
-    """Captures once per key; without an amount, all that was authorized. The rest is released.
+def capture_charge(
+    *, caller: Caller, charge: str, amount_minor: int | None, key: Key, note: str = ""
+) -> Answer:
+    """Captures once per key; without an amount, all that was authorized. The rest is released. `note`: why, for the
+    timeline.
 
     CaptureRefused and its leaves before anything is written; afterwards the charge is shown as it is until the
     processor's word is known.
@@ -39,7 +42,7 @@ def capture_charge(*, caller: Caller, charge: str, amount_minor: int | None, key
     def find() -> Charge:
         return lock_charge(caller, charge, in_path=True)
 
-    return _capture(caller, find, amount_minor, key, Operation.Shows.CHARGE, param="amount")
+    return _capture(caller, find, amount_minor, key, Operation.Shows.CHARGE, param="amount", note=note)
 
 
 def capture_intent(*, caller: Caller, intent: str, amount_minor: int | None, key: Key) -> Answer:
@@ -62,6 +65,7 @@ def _capture(
     shows: str,
     *,
     param: str,
+    note: str = "",
 ) -> Answer:
     actor = Actor(caller.key_name, key.request_id)
 
@@ -73,7 +77,7 @@ def _capture(
         taken_minor = _amount(charge, amount_minor, param)
         attempt = open_operation(Operation.Kind.CAPTURE, charge, taken_minor, errand, shows=shows)
         hold(attempt, "sale_started", bookings.sale_started(attempt.money))
-        timeline(attempt, "capture.started", actor)
+        timeline(attempt, "capture.started", actor, reason=note)
         return attempt
 
     try:

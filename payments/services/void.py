@@ -15,12 +15,13 @@ def start_void(
     *,
     shows: str = Operation.Shows.CHARGE,
     at_once: bool = False,
+    note: str = "",
 ) -> Attempt:
-    """Phase 1 of a void, inside the caller's transaction, under the charge's lock."""
+    """Phase 1 of a void, inside the caller's transaction, under the charge's lock. `note`: a person's why."""
     attempt = open_operation(
         Operation.Kind.VOID, charge, charge.amount_minor, errand, shows=shows, cause=cause, at_once=at_once
     )
-    timeline(attempt, "void.started", errand.actor, reason=cause)
+    timeline(attempt, "void.started", errand.actor, reason=note or cause)
     return attempt
 
 

@@ -7,6 +7,7 @@ EVERYONE = frozenset(ROLES)
 NOBODY: frozenset[str] = frozenset()
 ADMIN = frozenset({"admin"})
 REFUNDERS = frozenset({"support", "finance", "admin"})
+DOUBTERS = frozenset({"finance", "ops", "admin"})
 DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
@@ -61,7 +62,8 @@ PAGES: dict[str, frozenset[str]] = {
     "controls_threshold_add": ADMIN,
     "controls_threshold_delete": ADMIN,
     "ledger_ledgeraccount_trial_balance": EVERYONE,
-    "payments_charge_refund": REFUNDERS,
+    **dict.fromkeys((f"payments_charge_{way}" for way in ("refund", "capture", "void")), REFUNDERS),
+    **dict.fromkeys((f"payments_operation_{way}" for way in ("look", "decide")), DOUBTERS),
     "payments_balancetransaction_statement": EVERYONE,
     "payments_balancetransaction_file": EXPORTERS,
     "payments_dispute_evidence": REFUNDERS,
@@ -82,7 +84,9 @@ PAGES: dict[str, frozenset[str]] = {
     "auth_user_add": ADMIN,
     "auth_user_password_change": ADMIN,
     "auth_user_second_factor": ADMIN,
-    **dict.fromkeys(["second_factor", "second_factor_enrol", "recovery_codes", "confirm_identity"], EVERYONE),
+    **dict.fromkeys(
+        ["find", "second_factor", "second_factor_enrol", "recovery_codes", "confirm_identity"], EVERYONE
+    ),
 }
 # Login is for those who are nobody yet, and who logs out is nobody afterwards. Completions and links to a site's
 # own pages are Django's; no page of ours uses them.

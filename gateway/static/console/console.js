@@ -21,3 +21,20 @@ document.addEventListener("DOMContentLoaded", () => {
     const keys = document.querySelector("[data-reload-leads-to]");
     if (keys) window.history.replaceState(null, "", keys.dataset.reloadLeadsTo);
 });
+// One box finds everything: `/` or Ctrl+K goes there from anywhere but a field.
+document.addEventListener("keydown", (event) => {
+    const box = document.getElementById("find-anything");
+    if (!box) return;
+    const writing = event.target.closest("input, textarea, select, [contenteditable]");
+    const palette = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
+    if (!palette && (event.key !== "/" || writing || event.ctrlKey || event.metaKey || event.altKey)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    box.focus();
+    box.select();
+}, true);
+// Times are shown in the zone of whoever looks; the server learns of it here.
+try {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) document.cookie = `tg_zone=${encodeURIComponent(zone)}; path=/admin; max-age=31536000; samesite=lax`;
+} catch { /* Then they stay in UTC, which each one says. */ }

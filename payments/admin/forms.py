@@ -1,0 +1,86 @@
+"""What the forms by which people move money have in common: a key of their own from the moment they are first shown,
+so that one that is sent again does nothing new; an amount in the currency's own format; a reason; a confirmation."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
+
+from core.ids import random_text
+from core.money import decimals
+from core.showing import money
+from idempotency.keys import Key, fingerprint
+from payments.models import Charge
+
+# 24 of 62 characters, about 143 bits: no two forms ever share one.
+KEY_CHARACTERS = 24
+MAX_DIGITS = 15
+TEXT = {"class": " ".join(INPUT_CLASSES), "autocomplete": "off"}
+SELECT = {"class": "tg-select"}
+
+
+class KeyedForm(forms.Form):
+    """Fields of its own go between the key and the confirmation, which says what it confirms."""
+
+    key = forms.RegexField(rf"^console_[0-9A-Za-z]{{{KEY_CHARACTERS}}}$", widget=forms.HiddenInput)
+    confirmed = forms.BooleanField(widget=UnfoldBooleanWidget)
+    confirmation = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["confirmed"].label = self.confirmation
+        self.order_fields([*(name for name in self.fields if name != "confirmed"), "confirmed"])
+
+
+class ReasonedForm(KeyedForm):
+    reason = forms.CharField(label="Why?", max_length=400, widget=forms.TextInput(attrs=TEXT))
+
+
+class AmountForm(ReasonedForm):
+    """An amount of at most `most_minor`, in the currency's smallest unit."""
+
+    def __init__(self, currency: str, most_minor: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["amount"] = amount_field(currency, most_minor)
+        self.order_fields(["key", "amount"])
+
+    @property
+    def amount_minor(self) -> int:
+        return minor(self.cleaned_data["amount"], self.currency)
+
+
+def amount_field(currency: str, most_minor: int) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=f"Amount in {currency.upper()}",
+        min_value=Decimal(1).scaleb(-decimals(currency)),
+        decimal_places=decimals(currency),
+        max_digits=MAX_DIGITS,
+        help_text=f"At most {money(most_minor, currency)}.",
+        widget=forms.TextInput(attrs={**TEXT, "inputmode": "decimal"}),
+    )
+
+
+def minor(amount: Decimal, currency: str) -> int:
+    return int(amount.scaleb(decimals(currency)))
+
+
+def new_key() -> str:
+    return f"console_{random_text(KEY_CHARACTERS)}"
+
+
+def written(amount_minor: int, currency: str) -> str:
+    """As a person types it: `12.50`."""
+    return f"{Decimal(amount_minor).scaleb(-decimals(currency)):f}"
+
+
+def key_of(request: Any, charge: Charge, text: str, doing: str, said: dict[str, Any]) -> Key:
+    """The form's key, for the services: what it does is part of it."""
+    return Key(
+        merchant_id=charge.merchant_id,
+        livemode=charge.livemode,
+        text=text,
+        fingerprint=fingerprint(f"/console/{doing}", said),
+        request_id=request.request_id,
+    )
