@@ -77,8 +77,16 @@ def pending_answer(attempt: Undertaking) -> Answer:
     return Answer(200, as_json(shown(attempt)), final=False)
 
 
-def charge_event(attempt: Attempt, type: str, previous: dict[str, Any] | None = None) -> EventDraft:
+def changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """An event's previous attributes: how what is different now was before."""
+    names = [*before, *(name for name in now if name not in before)]
+    return {name: before.get(name) for name in names if before.get(name) != now.get(name)}
+
+
+def charge_event(attempt: Attempt, type: str, before: dict[str, Any] | None = None) -> EventDraft:
+    """`before` is the charge as it was shown until now, where that is to be told."""
     snapshot = serializers.charge(attempt.charge)
+    previous = None if before is None else changed(before, snapshot)
     return EventDraft(type, attempt.charge.public_id, snapshot, previous)
 
 

@@ -1,11 +1,12 @@
 """The end of sending a payout; and what becomes of it afterwards."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from ledger.lines import Line, reversed_lines
 from payments import bookings, serializers
 from payments.attempts import PayoutAttempt
-from payments.conclusions.drafts import Conclusion, EventDraft, done
+from payments.conclusions.drafts import Conclusion, EventDraft, changed, done
 from payments.models import BalanceTransaction, Payout
 from processors.protocol import Approved, Arrived, Declined, Failed, Outcome, Tombstoned
 
@@ -19,8 +20,7 @@ def conclude(attempt: PayoutAttempt, outcome: Outcome, now: datetime) -> Conclus
     match outcome:
         case Approved():
             operation.succeed()
-            payout.processor_id = outcome.processor_id
-            return _taken_in(attempt, now)
+            return _taken_in(attempt, outcome.processor_id, now)
         case Arrived():
             operation.succeed()
             payout.processor_id = outcome.processor_id
@@ -130,12 +130,17 @@ def balance_of(
     )
 
 
-def _taken_in(attempt: PayoutAttempt, now: datetime) -> Conclusion:
+def _taken_in(attempt: PayoutAttempt, processor_id: str, now: datetime) -> Conclusion:
     payout = attempt.payout
+    before = serializers.payout(payout)
     payout.send()
+    payout.processor_id = processor_id
     payout.next_look_at = now + FIRST_LOOK
     return Conclusion(
-        kind="payout.sent", reason="", answer=done(attempt), events=_told(attempt, "payout.updated")
+        kind="payout.sent",
+        reason="",
+        answer=done(attempt),
+        events=_told(attempt, "payout.updated", before),
     )
 
 
@@ -143,5 +148,7 @@ def _back(attempt: PayoutAttempt) -> list[Line]:
     return reversed_lines(bookings.payout_started(attempt.money))
 
 
-def _told(attempt: PayoutAttempt, type: str) -> list[EventDraft]:
-    return [EventDraft(type, attempt.payout.public_id, serializers.payout(attempt.payout))]
+def _told(attempt: PayoutAttempt, type: str, before: dict[str, Any] | None = None) -> list[EventDraft]:
+    snapshot = serializers.payout(attempt.payout)
+    previous = None if before is None else changed(before, snapshot)
+    return [EventDraft(type, attempt.payout.public_id, snapshot, previous)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from ledger.lines import reversed_lines
 from payments import bookings, serializers
 from payments.attempts import Attempt
-from payments.conclusions.drafts import Conclusion, EventDraft, balance_transaction, done
+from payments.conclusions.drafts import Conclusion, EventDraft, balance_transaction, changed, done
 from payments.models import BalanceTransaction, Refund
 from processors.protocol import Approved, Declined, Failed, Outcome, Tombstoned
 
@@ -35,6 +35,7 @@ def came_back(
     sale stands.
     """
     charge, refund = attempt.charge, _refund(attempt)
+    was = serializers.refund(refund)
     refund.fail()
     refund.failure_reason = outcome.reason
     reference = f"{attempt.operation.public_id}:returned"
@@ -51,9 +52,6 @@ def came_back(
     shown = serializers.refund(refund)
     before = serializers.charge(charge, refunded_minor=refunded_minor)
     snapshot = serializers.charge(charge, refunded_minor=refunded_minor - refund.amount_minor)
-    changed = {
-        name: before[name] for name in ("amount_refunded", "refunded") if before[name] != snapshot[name]
-    }
     return Conclusion(
         kind="refund.returned",
         reason=outcome.reason,
@@ -62,15 +60,16 @@ def came_back(
         balance=balance,
         answer=done(attempt),
         events=[
-            EventDraft("refund.failed", refund.public_id, shown, {"status": "succeeded"}),
-            EventDraft("charge.refund.updated", refund.public_id, shown, {"status": "succeeded"}),
-            EventDraft("charge.updated", charge.public_id, snapshot, changed),
+            EventDraft("refund.failed", refund.public_id, shown, changed(was, shown)),
+            EventDraft("charge.refund.updated", refund.public_id, shown, changed(was, shown)),
+            EventDraft("charge.updated", charge.public_id, snapshot, changed(before, snapshot)),
         ],
     )
 
 
 def _refunded(attempt: Attempt, outcome: Approved, refunded_minor: int, available_on: datetime) -> Conclusion:
     charge, refund = attempt.charge, _refund(attempt)
+    was = serializers.refund(refund)
     refund.succeed()
     refund.processor_id = outcome.processor_id
     balance = balance_transaction(
@@ -85,9 +84,7 @@ def _refunded(attempt: Attempt, outcome: Approved, refunded_minor: int, availabl
     refund.balance_transaction = balance.public_id
     shown = serializers.refund(refund)
     snapshot = serializers.charge(charge, refunded_minor=refunded_minor + refund.amount_minor)
-    before: dict[str, object] = {"amount_refunded": refunded_minor}
-    if snapshot["refunded"]:
-        before["refunded"] = False
+    before = serializers.charge(charge, refunded_minor=refunded_minor)
     return Conclusion(
         kind="refund.succeeded",
         reason="",
@@ -96,14 +93,15 @@ def _refunded(attempt: Attempt, outcome: Approved, refunded_minor: int, availabl
         balance=balance,
         answer=done(attempt),
         events=[
-            EventDraft("refund.updated", refund.public_id, shown, {"status": "pending"}),
-            EventDraft("charge.refunded", charge.public_id, snapshot, before),
+            EventDraft("refund.updated", refund.public_id, shown, changed(was, shown)),
+            EventDraft("charge.refunded", charge.public_id, snapshot, changed(before, snapshot)),
         ],
     )
 
 
 def _failed(attempt: Attempt, why: str) -> Conclusion:
     refund = _refund(attempt)
+    was = serializers.refund(refund)
     refund.fail()
     refund.failure_reason = why
     shown = serializers.refund(refund)
@@ -114,7 +112,7 @@ def _failed(attempt: Attempt, why: str) -> Conclusion:
         booking_kind="refund_reversed",
         reverses_start=True,
         answer=done(attempt),
-        events=[EventDraft("refund.failed", refund.public_id, shown, {"status": "pending"})],
+        events=[EventDraft("refund.failed", refund.public_id, shown, changed(was, shown))],
     )
 
 

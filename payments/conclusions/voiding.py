@@ -1,12 +1,21 @@
 """The end of giving up what is held, or a challenge that is still open. No money moves."""
 
 from datetime import datetime
+from typing import Any
 
 from payments import serializers
 from payments.attempts import Attempt
-from payments.conclusions.drafts import Conclusion, EventDraft, charge_event, done, intent_events, refused
+from payments.conclusions.drafts import (
+    Conclusion,
+    EventDraft,
+    changed,
+    charge_event,
+    done,
+    intent_events,
+    refused,
+)
 from payments.errors import decline_message, unexpected_state
-from payments.models import Charge, Operation
+from payments.models import Charge, Operation, Refund
 from processors.protocol import Approved, Declined, Outcome, Tombstoned
 
 REASONS = {
@@ -56,22 +65,27 @@ def _given_up(attempt: Attempt, now: datetime) -> Conclusion:
             _cancel(attempt, "automatic", now)
             events += [charge_event(attempt, "charge.expired"), *intent_events(attempt, "canceled")]
         case _:
+            before = serializers.charge(charge)
             charge.void()
             _cancel(attempt, intent.cancellation_reason, now)
             if not challenged:
-                before = {"amount_refunded": 0, "refunded": False}
                 events.append(charge_event(attempt, "charge.refunded", before))
             events += intent_events(attempt, "canceled")
     if attempt.refund is not None:
+        was = serializers.refund(attempt.refund)
         attempt.refund.succeed()
-        shown = serializers.refund(attempt.refund)
-        events.append(EventDraft("refund.updated", attempt.refund.public_id, shown, {"status": "pending"}))
+        events.append(_told(attempt.refund, "refund.updated", was))
     return Conclusion(
         kind=f"charge.{charge.state}",
         reason=REASONS[Operation.Cause(cause)],
         answer=done(attempt),
         events=events,
     )
+
+
+def _told(refund: Refund, type: str, before: dict[str, Any]) -> EventDraft:
+    shown = serializers.refund(refund)
+    return EventDraft(type, refund.public_id, shown, changed(before, shown))
 
 
 def _cancel(attempt: Attempt, reason: str, now: datetime) -> None:
@@ -88,10 +102,10 @@ def _refused(attempt: Attempt, why: str) -> Conclusion:
     looked up."""
     events: list[EventDraft] = []
     if attempt.refund is not None:
+        was = serializers.refund(attempt.refund)
         attempt.refund.fail()
         attempt.refund.failure_reason = why
-        shown = serializers.refund(attempt.refund)
-        events.append(EventDraft("refund.failed", attempt.refund.public_id, shown, {"status": "pending"}))
+        events.append(_told(attempt.refund, "refund.failed", was))
         answer = done(attempt)
     else:
         answer = refused(attempt, unexpected_state(attempt.intent, "canceled", why))

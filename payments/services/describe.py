@@ -10,7 +10,7 @@ from idempotency.services import answer_once
 from merchants.auth import Caller
 from payments import queries, serializers
 from payments.attempts import Actor
-from payments.conclusions.drafts import EventDraft
+from payments.conclusions.drafts import EventDraft, changed
 from payments.metadata import merged
 from payments.models import Charge, Refund
 from payments.services.records import record_of, timeline_of_intent
@@ -58,12 +58,12 @@ def _describe(
     row.metadata = merged(row.metadata, words.metadata, clear=words.clear_metadata)
     row.save(update_fields=[*words.texts, "metadata"])
     after = _shown(row)
-    changed = {name: value for name, value in before.items() if after[name] != value}
-    if changed:
+    was = changed(before, after)
+    if was:
         actor = Actor(caller.key_name, key.request_id if key else "")
-        told = f"{row.public_id}: {', '.join(sorted(changed))}"
+        told = f"{row.public_id}: {', '.join(sorted(was))}"
         timeline_of_intent(row.payment_intent, f"{kind}.described", actor, reason=told)
-        draft = EventDraft(f"{kind}.updated", row.public_id, after, changed)
+        draft = EventDraft(f"{kind}.updated", row.public_id, after, was)
         record_of(row.payment_intent, draft, actor, idempotency_key=key.text if key else "")
     return after
 

@@ -20,7 +20,7 @@ from ledger.services import post
 from payments import bookings, queries, routing, serializers
 from payments.attempts import Actor
 from payments.bookings import Money
-from payments.conclusions.drafts import EventDraft, as_json
+from payments.conclusions.drafts import EventDraft, as_json, changed
 from payments.fees import dispute_fee
 from payments.models import BalanceTransaction, Charge, Dispute, Terms
 from payments.services.records import record_of, timeline_of_dispute
@@ -116,12 +116,10 @@ def tell(
 ) -> None:
     """An event of the dispute as it stands, with what has changed since `before`."""
     now = shown(dispute)
-    changed = None
-    if before is not None:
-        changed = {name: value for name, value in before.items() if now[name] != value}
-        if not changed:
-            return
-    draft = EventDraft(f"charge.dispute.{type}", dispute.public_id, now, changed)
+    was = None if before is None else changed(before, now)
+    if was == {}:
+        return
+    draft = EventDraft(f"charge.dispute.{type}", dispute.public_id, now, was)
     record_of(dispute, draft, actor, idempotency_key=key)
 
 

@@ -23,7 +23,7 @@ from payments.models import Operation
 from payments.outcomes import cleaned
 from payments.queries import available_on, refunded_minor
 from payments.services.load import lock_undertaking, undertaking_of
-from payments.services.records import record, timeline
+from payments.services.records import record, record_of, timeline
 from payments.services.start import jsonb, ledger_columns
 from payments.services.timing import LOOKS_BEFORE_A_PERSON
 from processors.protocol import Outcome
@@ -120,8 +120,11 @@ def _doubt(attempt: Undertaking, outcome: Outcome, actor: Actor) -> Answer:
     return pending_answer(attempt)
 
 
-def write(attempt: Undertaking, conclusion: Conclusion, actor: Actor) -> None:
-    """Ends the operation as concluded, inside the transaction that has locked it."""
+def write(
+    attempt: Undertaking, conclusion: Conclusion, actor: Actor, *, called_back_under: str | None = None
+) -> None:
+    """Ends the operation as concluded, inside the transaction that has locked it. The events are of the call that
+    began it, or of the one that calls it back, with its key."""
     operation = attempt.operation
     operation.save(update_fields=["state", "next_attempt_at", "finished_at", "answer"])
     match attempt:
@@ -136,7 +139,10 @@ def write(attempt: Undertaking, conclusion: Conclusion, actor: Actor) -> None:
     book(attempt, conclusion)
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     for draft in conclusion.events:
-        record(attempt, draft)
+        if called_back_under is None:
+            record(attempt, draft)
+        else:
+            record_of(operation, draft, actor, idempotency_key=called_back_under)
     if operation.claim_id is not None:
         keep_answer(operation.claim_id, conclusion.answer)
 

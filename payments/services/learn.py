@@ -15,7 +15,7 @@ from payments.services.challenge import open_completion
 from payments.services.finish import book, end_operation, finish_operation
 from payments.services.load import lock_undertaking, undertaking_of
 from payments.services.payout_news import follow_payout
-from payments.services.records import record, timeline
+from payments.services.records import record, record_of, timeline
 from payments.services.refund import open_refund
 from payments.services.start import SHARED, Errand, hold, open_operation
 from payments.services.timing import LOOK_TIMEOUT_SECONDS
@@ -148,4 +148,4 @@ def _take_back(attempt: Attempt, said: Failed, actor: Actor) -> None:
     book(attempt, conclusion, reference=f"{attempt.operation.public_id}:returned")
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     for draft in conclusion.events:
-        record(attempt, draft)
+        record_of(attempt.operation, draft, actor)

@@ -104,13 +104,13 @@ def cancel_payout(*, caller: Caller, payout: str, key: Key | None) -> Answer:
 
     def work() -> dict[str, Any]:
         found = queries.payout(caller, payout)
-        call_back(found, actor)
+        call_back(found, actor, key=key.text if key else "")
         return serializers.payout(queries.payout(caller, payout))
 
     return _told(answer_once(key, in_transaction(work)))
 
 
-def call_back(payout: Payout, actor: Actor) -> None:
+def call_back(payout: Payout, actor: Actor, *, key: str = "") -> None:
     """The same, inside the caller's transaction."""
     attempt = lock_undertaking(payout.operations.get().pk)
     assert isinstance(attempt, PayoutAttempt)
@@ -121,7 +121,7 @@ def call_back(payout: Payout, actor: Actor) -> None:
             f"Payout {payout.public_id} is {attempt.payout.state} and has been handed to the bank: "
             "it can't be canceled any more."
         )
-    write(attempt, paying_out.canceled(attempt, timezone.now()), actor)
+    write(attempt, paying_out.canceled(attempt, timezone.now()), actor, called_back_under=key)
 
 
 def describe_payout(

@@ -6,7 +6,7 @@ from payments.attempts import Actor, PayoutAttempt
 from payments.conclusions import paying_out
 from payments.models import Payout
 from payments.services.finish import book
-from payments.services.records import record, timeline
+from payments.services.records import record_of, timeline
 from processors.protocol import Arrived, Failed, Outcome
 
 
@@ -28,4 +28,4 @@ def follow_payout(attempt: PayoutAttempt, said: Outcome, actor: Actor) -> None:
     book(attempt, conclusion, reference=reference)
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     for draft in conclusion.events:
-        record(attempt, draft)
+        record_of(attempt.operation, draft, actor)
