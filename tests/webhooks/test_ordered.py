@@ -116,3 +116,21 @@ def test_two_senders_keep_the_order(shop: Shop, receiver: Receiver, endpoint: We
         thread.join()
     deliver_due()
     assert [sequence for _, sequence in arrived(receiver, endpoint)] == list(range(1, 21))
+
+
+def test_the_next_in_line_comes_before_all_that_have_to_wait(shop: Shop, endpoint: WebhookEndpoint) -> None:
+    """In a long line, what has waited stands at its end by then: each turn of an object would take a whole round."""
+    object_id = f"ch_{shop.merchant.pk}"
+    for _ in range(3):
+        tell(shop, object_id)
+    relay()
+    first, second, third = Delivery.objects.filter(endpoint=endpoint).order_by("pk")
+    # They had to wait, and that is over; only then it is the first one's turn.
+    Delivery.objects.filter(pk__in=[second.pk, third.pk]).update(next_attempt_at=timezone.now())
+    assert deliver_due(budget_seconds=0) == 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    third.refresh_from_db()
+    assert first.state == Delivery.State.SUCCEEDED
+    assert second.next_attempt_at == second.created_at
+    assert third.next_attempt_at is not None and third.next_attempt_at > third.created_at

@@ -40,7 +40,11 @@ WITH RECURSIVE endpoint(id) AS (
     JOIN webhooks_endpoint p ON p.id = d.endpoint_id AND p.ordered
     JOIN webhooks_event e ON e.id = d.event_id
     CROSS JOIN LATERAL (
-        SELECT greatest(other.next_attempt_at, other.lease_until, now()) AS until
+        -- What is due itself is only waited for here: record.sql says when it is done with.
+        SELECT greatest(
+            other.next_attempt_at, other.lease_until, now(),
+            CASE WHEN other.id IS NOT NULL THEN now() + interval '4 seconds' END
+        ) AS until
         FROM webhooks_event earlier
         LEFT JOIN webhooks_delivery other
             ON other.event_id = earlier.id AND other.endpoint_id = d.endpoint_id

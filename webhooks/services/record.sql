@@ -48,9 +48,9 @@ WITH outcome AS (
     ) next
     WHERE moved.next_attempt_at IS NULL
 ), woken AS (
-    -- Its turn again, before what came after it.
+    -- Its turn, before all that came after it or has to wait: in a long line claim.sql looks at the first ones only.
     UPDATE webhooks_delivery d SET next_attempt_at = d.created_at FROM following
-    WHERE d.id = following.id AND d.next_attempt_at > now() AND d.lease_until IS NULL
+    WHERE d.id = following.id AND d.next_attempt_at <> d.created_at AND d.lease_until IS NULL
 )
 INSERT INTO webhooks_delivery_attempt (delivery_id, number, at, status, error, answer, duration_ms)
 SELECT moved.id, moved.attempts, o.at, o.status, o.error, o.answer, o.duration_ms
