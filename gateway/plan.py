@@ -28,6 +28,7 @@ STOP_ORDER = (("web",), ("worker", "beat"), ("vault", "sandbox", "sandbox-two"))
 GATEWAY_OPTIONS = [
     "ALLOWED_HOSTS",
     "AUTHORIZATION_DAYS",
+    "BOUNCES_MAILDIR",
     "BREAKER_MIN_FAILURES",
     "CHALLENGE_SECONDS",
     "DATABASE_POOL_SIZE",

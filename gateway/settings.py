@@ -199,6 +199,11 @@ CELERY_BEAT_SCHEDULE = {
     "fan events out to endpoints": {"task": "webhooks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "publish events on Kafka": {"task": "webhooks.publish", "schedule": 1.0, "options": {"expires": 5}},
     "send due webhooks": {"task": "webhooks.deliver_due", "schedule": 1.0, "options": {"expires": 5}},
+    "send again what staff asked for": {
+        "task": "webhooks.replay",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
     "disable endpoints that only fail": {
         "task": "webhooks.disable_failing_endpoints",
         "schedule": 60.0,
@@ -217,6 +222,11 @@ CELERY_BEAT_SCHEDULE = {
     "seal the books": {"task": "ledger.seal", "schedule": 5.0, "options": {"expires": 10}},
     "look after the books": {"task": "ledger.monitor", "schedule": 60.0, "options": {"expires": 60}},
     "send receipts": {"task": "receipts.send", "schedule": 2.0, "options": {"expires": 10}},
+    "take in receipts that come back": {
+        "task": "receipts.take_bounces",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "forget old idempotency keys": {
         "task": "idempotency.forget_old_keys",
         "schedule": 600.0,
@@ -321,6 +331,7 @@ EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", str(BASE_DIR / ".data" / "mail"))
 if DEVELOPMENT and "EMAIL_HOST" not in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+BOUNCES_MAILDIR = os.environ.get("BOUNCES_MAILDIR", "")
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "receipts@localhost")
 IDEMPOTENCY_KEEP_HOURS = int(os.environ.get("IDEMPOTENCY_KEEP_HOURS", "72"))
 if IDEMPOTENCY_KEEP_HOURS < 72:

@@ -43,6 +43,8 @@ class Receipt(models.Model):
         PENDING = "pending"
         SENT = "sent"
         FAILED = "failed"
+        # Taken by our mail server, and refused by a later one.
+        BOUNCED = "bounced"
 
     public_id = models.TextField(default=functools.partial(new_id, "rcpt"))
     merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, db_index=False)
@@ -75,12 +77,12 @@ class Receipt(models.Model):
             models.UniqueConstraint(fields=["object_id", "kind"], name="one_receipt_per_object_and_kind"),
             models.CheckConstraint(
                 condition=models.Q(state="pending", next_attempt_at__isnull=False)
-                | models.Q(state__in=["sent", "failed"], next_attempt_at=None),
+                | models.Q(state__in=["sent", "failed", "bounced"], next_attempt_at=None),
                 name="pending_receipts_have_a_due_time",
             ),
             models.CheckConstraint(
-                condition=models.Q(state="sent", sent_at__isnull=False)
-                | (~models.Q(state="sent") & models.Q(sent_at=None)),
+                condition=models.Q(state__in=["sent", "bounced"], sent_at__isnull=False)
+                | models.Q(state__in=["pending", "failed"], sent_at=None),
                 name="sent_receipts_say_when",
             ),
         ]

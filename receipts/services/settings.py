@@ -23,10 +23,12 @@ def want_receipts(merchant_id: int, *, enabled: bool, language: str, test_mode: 
 
 
 def send_again(receipt_ids: Iterable[int]) -> int:
-    """Makes failed receipts due, on the whole schedule; how many."""
-    failed = Receipt.objects.filter(pk__in=list(receipt_ids), state=Receipt.State.FAILED)
+    """Makes receipts that failed or came back due, on the whole schedule; how many."""
+    back = [Receipt.State.FAILED, Receipt.State.BOUNCED]
+    failed = Receipt.objects.filter(pk__in=list(receipt_ids), state__in=back)
     return failed.update(
         state=Receipt.State.PENDING,
+        sent_at=None,
         next_attempt_at=timezone.now(),
         give_up_at=None,
         lease_until=None,

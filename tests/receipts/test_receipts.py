@@ -1,5 +1,10 @@
 """Receipts by email: from committed events, where merchants want them, once each, whatever the mail server says."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -176,21 +181,39 @@ def test_a_line_that_breaks_after_the_letter_repeats_it_under_the_same_id(
     assert first.get_content() == second.get_content()
 
 
-def test_a_crash_after_the_letter_repeats_it_under_the_same_id(
-    caller: Caller, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+def test_a_sender_that_is_killed_after_the_letter_repeats_it_under_the_same_id(
+    caller: Caller, mail: MailServer, books: Books, settings: Any, tmp_path: Path
 ) -> None:
-    def crash() -> None:
-        raise KeyboardInterrupt
-
+    """At least once, then: the server has the letter, and nobody lives who could note it."""
     charge = pay(caller)
-    monkeypatch.setattr(sending, "after_send", crash)
-    with pytest.raises(KeyboardInterrupt):
-        send()
-    monkeypatch.undo()
-    assert send_receipts() == 0, "the dead sender's lease holds"
-    again_now()
     make_receipts()
-    assert state_of(charge)[0] == "pending"
+    (tmp_path / "receipts.after_send").write_text("kill")
+    surroundings = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "FAULTS_DIR": str(tmp_path),
+        "EMAIL_HOST": settings.EMAIL_HOST,
+        "EMAIL_PORT": str(settings.EMAIL_PORT),
+        "EMAIL_FROM": settings.DEFAULT_FROM_EMAIL,
+    }
+    sender = (
+        "import django; django.setup()\nfrom receipts.services.send import send_receipts\nsend_receipts()"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", sender],
+        cwd=settings.BASE_DIR,
+        env=os.environ | books.environment() | surroundings,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert state_of(charge) == ("pending", "")
+    assert send() == 0, "the dead sender's lease holds"
+    again_now()
+    assert send() == 1
+    assert send() == 0
+    first, second = mail.received
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first.get_content() == second.get_content()
+    assert state_of(charge) == ("sent", "")
 
 
 def test_a_server_that_is_away_costs_time_only(caller: Caller, mail: MailServer, settings: Any) -> None:
