@@ -18,6 +18,8 @@ EXPIRES_SECONDS = 5
 
 log = logging.getLogger("tollgate.webhooks")
 
+_away = False
+
 
 class _Kicker:
     def __init__(self) -> None:
@@ -41,15 +43,21 @@ class _Kicker:
         while True:
             self.wanted.wait()
             self.wanted.clear()
-            time.sleep(PAUSE_SECONDS if _send() else REST_SECONDS)
+            time.sleep(PAUSE_SECONDS if hint(RELAY) else REST_SECONDS)
 
 
-def _send() -> bool:
+def hint(task: str) -> bool:
+    """Asks a worker to run the task now; whether the broker took that. Never raises. That it is away is said once,
+    until it is back."""
+    global _away
     try:
-        current_app.send_task(RELAY, expires=EXPIRES_SECONDS, ignore_result=True, retry=False)
+        current_app.send_task(task, expires=EXPIRES_SECONDS, ignore_result=True, retry=False)
     except Exception as error:  # whatever the broker's client raises: a hint must not hurt
-        log.warning("webhooks wait for beat: the broker can not be reached (%s)", type(error).__name__)
+        if not _away:
+            log.warning("webhooks wait for beat: the broker can not be reached (%s)", type(error).__name__)
+        _away = True
         return False
+    _away = False
     return True
 
 

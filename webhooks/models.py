@@ -216,6 +216,59 @@ class DeliveryAttempt(models.Model):
         return f"attempt {self.number}"
 
 
+class Replay(models.Model):
+    """Somebody's wish that an endpoint be sent the events of a time once more, and how far that has come. It goes
+    through the events by `position`, a batch at a time."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        # The endpoint was disabled or deleted meanwhile.
+        STOPPED = "stopped"
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="replays")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    only_missed = models.BooleanField()
+    asked_by = models.TextField()
+    state = models.CharField(
+        max_length=7, choices=State.choices, default=State.RUNNING, db_default=State.RUNNING
+    )
+    position = models.BigIntegerField(default=-1, db_default=-1, editable=False)
+    last_event_id = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # When the last event that was looked at happened, how many were, and how many are sent again.
+    reached_at = models.DateTimeField(null=True)
+    events = models.PositiveIntegerField(default=0, db_default=0)
+    made = models.PositiveIntegerField(default=0, db_default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhooks_replay"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="running", finished_at=None)
+                | (~models.Q(state="running") & models.Q(finished_at__isnull=False)),
+                name="finished_replays_say_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state="running"), name="replays_running"),
+        ]
+
+    def __str__(self) -> str:
+        return f"events since {self.since:%Y-%m-%d %H:%M}"
+
+    @property
+    def percent(self) -> int:
+        """Of the time that was asked for: counting its events first would cost as much as the work."""
+        if self.state == self.State.DONE:
+            return 100
+        if self.reached_at is None:
+            return 0
+        return int(100 * ((self.reached_at - self.since) / (self.until - self.since)))
+
+
 class Notification(models.Model):
     """A processor's word that something became of our `reference`: kept once, applied later. `next_attempt_at` is
     null once that is done, or given up. What came never changes."""

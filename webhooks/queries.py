@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Exists, Func, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    Func,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.functions import Coalesce
 
 from webhooks.event_types import matches
@@ -65,6 +77,12 @@ def endpoints(merchant_id: int, *, livemode: bool) -> QuerySet[WebhookEndpoint]:
     return WebhookEndpoint.objects.filter(merchant_id=merchant_id, livemode=livemode).exclude(
         state=WebhookEndpoint.State.DELETED
     )
+
+
+def deliveries(endpoint: WebhookEndpoint) -> QuerySet[Delivery]:
+    """With their events and attempts; `public_id` is the event's, of which an endpoint has one delivery."""
+    rows = endpoint.deliveries.annotate(public_id=F("event__public_id"))
+    return rows.select_related("event", "endpoint").prefetch_related("attempt_rows")
 
 
 @dataclass(frozen=True)

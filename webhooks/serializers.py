@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from merchants.answers import API_VERSION
-from webhooks.models import WebhookEndpoint
+from webhooks.models import Delivery, DeliveryAttempt, WebhookEndpoint
+from webhooks.queries import Health
 
 
 class EventFacts(Protocol):
@@ -57,6 +58,47 @@ def webhook_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
         "ordered": endpoint.ordered,
         "status": endpoint.state,
         "url": endpoint.url,
+    }
+
+
+def delivery(row: Delivery) -> dict[str, Any]:
+    """What became of an event at an endpoint, with each attempt."""
+    return {
+        "id": row.event.public_id,
+        "object": "webhook_delivery",
+        "attempts": [_attempt(one) for one in row.attempt_rows.all()],
+        "created": _unix(row.created_at),
+        "endpoint": row.endpoint.public_id,
+        "event": row.event.public_id,
+        "livemode": row.event.livemode,
+        "next_attempt": _unix(row.next_attempt_at) if row.next_attempt_at else None,
+        "status": row.state,
+        "type": row.event.type,
+    }
+
+
+def _attempt(row: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "answer": row.answer,
+        "created": _unix(row.at),
+        "duration_ms": row.duration_ms,
+        "error": row.error or None,
+        "number": row.number,
+        "status_code": row.status,
+    }
+
+
+def health(endpoint: WebhookEndpoint, seen: Health) -> dict[str, Any]:
+    return {
+        "object": "webhook_endpoint_health",
+        "endpoint": endpoint.public_id,
+        "failing_since": _unix(endpoint.failing_since) if endpoint.failing_since else None,
+        "given_up": seen.given_up,
+        "last_success": _unix(seen.last_success_at) if seen.last_success_at else None,
+        "oldest_waiting": _unix(seen.oldest) if seen.oldest else None,
+        "succeeded": seen.succeeded,
+        "tried": seen.decided,
+        "waiting": seen.backlog,
     }
 
 

@@ -1,12 +1,14 @@
 """Beat's and kick's part: events are fanned out, due deliveries are sent, the event stream is fed. Each works until
 nothing is left or its time is up; the next poll continues."""
 
-from celery import current_app, shared_task
+from celery import shared_task
 from django.conf import settings
 
+from webhooks.kick import hint
 from webhooks.services.deliver import deliver_due
 from webhooks.services.publish import publish
 from webhooks.services.relay import relay
+from webhooks.services.resend import carry_out_replays
 from webhooks.services.watch import disable_failing_endpoints
 
 
@@ -14,9 +16,9 @@ from webhooks.services.watch import disable_failing_endpoints
 def relay_task() -> int:
     made = relay()
     if made:
-        current_app.send_task("webhooks.deliver_due", expires=5, ignore_result=True)
+        hint("webhooks.deliver_due")
     if settings.KAFKA_BOOTSTRAP_SERVERS:
-        current_app.send_task("webhooks.publish", expires=5, ignore_result=True)
+        hint("webhooks.publish")
     return made
 
 
@@ -33,3 +35,8 @@ def disable_failing_endpoints_task() -> int:
 @shared_task(name="webhooks.publish")
 def publish_task() -> int:
     return publish()
+
+
+@shared_task(name="webhooks.replay")
+def replay_task() -> int:
+    return carry_out_replays()

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import redis
 
+from tests.webhooks.conftest import Shop
+from tests.webhooks.receiver import Receiver
+
 pytestmark = pytest.mark.usefixtures("books")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -94,3 +97,34 @@ def test_the_broker_is_used_again_when_it_is_back(books: Any, broker: redis.Redi
         books.environment(),
     )
     assert broker.llen("celery") >= 1
+
+
+def test_a_relay_without_a_broker_does_its_work_and_says_so_once(
+    books: Any, shop: Shop, receiver: Receiver
+) -> None:
+    """Nobody listens at the port that the task is told of; its hints to the senders are lost, no more."""
+    shop.endpoint(receiver.url)
+    program = (
+        "import django; django.setup()\n"
+        "from django.db import transaction\n"
+        "from webhooks.services import record_event\n"
+        "from webhooks.tasks import relay_task\n"
+        "for number in range(3):\n"
+        "    with transaction.atomic():\n"
+        f"        record_event(merchant_id={shop.merchant.pk}, livemode=False, type='charge.updated', "
+        "object_id='ch_1', data={})\n"
+        "    print(relay_task())\n"
+    )
+    nowhere = {"REDIS_URL": "redis://127.0.0.1:9/0", "CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"} | books.environment() | nowhere,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["1", "1", "1"]
+    assert done.stderr.count("the broker can not be reached") == 1
+    assert "Traceback" not in done.stderr

@@ -20,13 +20,14 @@ from core.errors import InvalidRequest
 from core.once import first_time, open_form
 from core.redaction import mask_key
 from core.showing import badge, link, moment, page_url
-from webhooks.models import Delivery, WebhookEndpoint
+from webhooks.models import Delivery, Replay, WebhookEndpoint
 from webhooks.queries import endpoint_health
 from webhooks.services.endpoints import roll_secret, update_endpoint
-from webhooks.services.resend import replay
+from webhooks.services.resend import ask_for_replay
 from webhooks.services.trial import send_test_event
 
 LATEST_DELIVERIES = 20
+LATEST_REPLAYS = 5
 HOUR = 3_600
 OVERLAPS = [
     *(("0", "Stop at once"), (str(HOUR), "1 hour"), (str(24 * HOUR), "24 hours")),
@@ -41,6 +42,12 @@ DELIVERY_TONES = {
     Delivery.State.PENDING: "open",
     Delivery.State.SUCCEEDED: "good",
     Delivery.State.GIVEN_UP: "bad",
+}
+
+REPLAY_TONES = {
+    Replay.State.RUNNING: "open",
+    Replay.State.DONE: "good",
+    Replay.State.STOPPED: "bad",
 }
 
 
@@ -116,6 +123,10 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
             "masked_secret": mask_key(endpoint.secret),
             "health": endpoint_health(endpoint),
             "latest": [(one, badge(one.get_state_display(), DELIVERY_TONES[one.state])) for one in latest],
+            "replays": [
+                (one, badge(one.get_state_display(), REPLAY_TONES[Replay.State(one.state)]))
+                for one in endpoint.replays.order_by("-pk")[:LATEST_REPLAYS]
+            ],
             "may_change": endpoint.state != WebhookEndpoint.State.DELETED
             and request.user.has_perm("webhooks.change_webhookendpoint"),
         }
@@ -145,13 +156,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                 request, forms.Form(), endpoint, "Send a test event", button="Send it", note=note
             )
         if first_time(request):
-
-            def send() -> None:
-                with transaction.atomic():
-                    send_test_event(endpoint.pk)
-                    self.log_change(request, endpoint, "Sent a test event.")
-
-            self._do(request, send, "It will be sent within a second or two.")
+            self._do(request, lambda: send_test_event(endpoint.pk), "It will be sent within a second or two.")
         return self.back_to(endpoint)
 
     def replay(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -163,14 +168,16 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         since, until = form.cleaned_data["since"], form.cleaned_data["until"]
 
         def send() -> str:
-            made = replay(
-                endpoint,
-                since=since.replace(tzinfo=UTC),
-                until=until and until.replace(tzinfo=UTC),
-                only_missed=form.cleaned_data["which"] == "missed",
-            )
-            self.log_change(request, endpoint, f"Sent {made} events again, since {since:%Y-%m-%d %H:%M} UTC.")
-            return f"{made} events will be sent."
+            with transaction.atomic():
+                ask_for_replay(
+                    endpoint,
+                    since=since.replace(tzinfo=UTC),
+                    until=until and until.replace(tzinfo=UTC),
+                    only_missed=form.cleaned_data["which"] == "missed",
+                    asked_by=request.user.get_username(),
+                )
+                self.log_change(request, endpoint, f"Sends events again, since {since:%Y-%m-%d %H:%M} UTC.")
+            return "It begins within a second or two. How far it is stands on this page."
 
         self._do(request, send)
         return self.back_to(endpoint)

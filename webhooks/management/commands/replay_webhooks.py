@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from core.errors import InvalidRequest
 from webhooks.models import WebhookEndpoint
-from webhooks.services.resend import replay
+from webhooks.services.resend import ask_for_replay, finish_replay
 
 
 def moment(text: str) -> datetime:
@@ -33,16 +33,22 @@ class Command(BaseCommand):
         endpoint = WebhookEndpoint.objects.filter(public_id=options["endpoint"]).first()
         if endpoint is None:
             raise CommandError(f"There is no webhook endpoint {options['endpoint']}.")
-        with Progress(transient=True) as shown:
-            task = shown.add_task("events", total=None)
-            try:
-                made = replay(
-                    endpoint,
-                    since=options["since"],
-                    until=options["until"],
-                    only_missed=not options["all"],
-                    progress=lambda events: shown.advance(task, events),
+        try:
+            replay = ask_for_replay(
+                endpoint,
+                since=options["since"],
+                until=options["until"],
+                only_missed=not options["all"],
+                asked_by="the command line",
+            )
+            with Progress(transient=True) as shown:
+                task = shown.add_task("events", total=100)
+                made = finish_replay(
+                    replay,
+                    progress=lambda so_far: shown.update(
+                        task, completed=so_far.percent, description=f"{so_far.events} events"
+                    ),
                 )
-            except InvalidRequest as error:
-                raise CommandError(str(error)) from error
+        except InvalidRequest as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"{made} events will be sent to {endpoint.url}.")

@@ -1,4 +1,4 @@
-"""The API's webhook endpoints and events."""
+"""The API's webhook endpoints."""
 
 from typing import Annotated, Any
 
@@ -15,14 +15,12 @@ from idempotency.middleware import answer_response
 from idempotency.services import answer_once
 from merchants.api import MerchantView
 from webhooks import queries, serializers
-from webhooks.models import Event
 from webhooks.services.endpoints import create_endpoint, delete_endpoint, roll_secret, update_endpoint
+from webhooks.views.base import Pattern, key_of, refuse_expand
 
 Text = Annotated[str, msgspec.Meta(max_length=5_000)]
-Pattern = Annotated[str, msgspec.Meta(max_length=100)]
 # More names than there are events are a mistake or worse.
 Patterns = Annotated[list[Pattern], msgspec.Meta(max_length=500)]
-MAX_TYPES = 20
 
 
 class EndpointCreateParams(Params):
@@ -48,16 +46,10 @@ class RollSecretParams(Params):
     expires_in: int = 24 * 3_600
 
 
-class EventListParams(ListParams):
-    type: Pattern | None = None
-    types: Annotated[list[Pattern], msgspec.Meta(max_length=MAX_TYPES)] | None = None
-    delivery_success: bool | None = None
-
-
 class WebhookEndpointsView(MerchantView):
     def post(self, request: Request) -> HttpResponse:
         given = self.read(request, EndpointCreateParams)
-        _refuse_expand(given)
+        refuse_expand(given)
         if given.connect:
             raise InvalidRequest("There are no connected accounts to send events of.", param="connect")
 
@@ -74,11 +66,11 @@ class WebhookEndpointsView(MerchantView):
             )
             return {**serializers.webhook_endpoint(endpoint), "secret": endpoint.secret}
 
-        return answer_response(answer_once(_key(request), work))
+        return answer_response(answer_once(key_of(request), work))
 
     def get(self, request: Request) -> Response:
         given = self.read(request, ListParams)
-        _refuse_expand(given)
+        refuse_expand(given)
         page = list_page(
             queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode),
             given,
@@ -91,7 +83,7 @@ class WebhookEndpointsView(MerchantView):
 
 class WebhookEndpointView(MerchantView):
     def get(self, request: Request, public_id: str) -> Response:
-        _refuse_expand(self.read(request, Params))
+        refuse_expand(self.read(request, Params))
         own = queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode)
         endpoint = own.filter(public_id=public_id).first()
         if endpoint is None:
@@ -100,7 +92,7 @@ class WebhookEndpointView(MerchantView):
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         given = self.read(request, EndpointUpdateParams)
-        _refuse_expand(given)
+        refuse_expand(given)
 
         def work() -> dict[str, Any]:
             endpoint = update_endpoint(
@@ -116,7 +108,7 @@ class WebhookEndpointView(MerchantView):
             )
             return serializers.webhook_endpoint(endpoint)
 
-        return answer_response(answer_once(_key(request), work))
+        return answer_response(answer_once(key_of(request), work))
 
     def delete(self, request: Request, public_id: str) -> Response:
         endpoint = delete_endpoint(
@@ -130,7 +122,7 @@ class RollSecretView(MerchantView):
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         given = self.read(request, RollSecretParams)
-        _refuse_expand(given)
+        refuse_expand(given)
 
         def work() -> dict[str, Any]:
             endpoint = roll_secret(
@@ -141,58 +133,4 @@ class RollSecretView(MerchantView):
             )
             return {**serializers.webhook_endpoint(endpoint), "secret": endpoint.secret}
 
-        return answer_response(answer_once(_key(request), work))
-
-
-class EventsView(MerchantView):
-    def get(self, request: Request) -> Response:
-        given = self.read(request, EventListParams)
-        _refuse_expand(given)
-        page = list_page(
-            queries.events(self.caller.merchant_id, livemode=self.caller.livemode),
-            given,
-            url="/v1/events",
-            kind="event",
-            render=_shown,
-            # The latest wait until nothing can come before them any more: no cursor passes an event by.
-            where={"position__lt": queries.Watermark(), **_narrowing(given)},
-            order="position",
-        )
-        return Response(page)
-
-
-class EventView(MerchantView):
-    def get(self, request: Request, public_id: str) -> Response:
-        _refuse_expand(self.read(request, Params))
-        own = queries.events(self.caller.merchant_id, livemode=self.caller.livemode)
-        event = own.filter(public_id=public_id).first()
-        if event is None:
-            raise ResourceMissing("event", public_id, in_path=True)
-        return Response(_shown([event])[0])
-
-
-def _shown(events: list[Event]) -> list[dict[str, Any]]:
-    pending = queries.pending_webhooks(events)
-    return [serializers.event(*one) for one in zip(events, pending, strict=True)]
-
-
-def _narrowing(given: EventListParams) -> dict[str, Any]:
-    where: dict[str, Any] = {}
-    if given.type is not None and given.types is not None:
-        raise InvalidRequest("You may only pass one of type and types.", param="types")
-    if given.types is not None:
-        where["type__in"] = given.types
-    elif given.type is not None:
-        where.update(queries.events_of_type(given.type))
-    if given.delivery_success is not None:
-        where["undelivered"] = not given.delivery_success
-    return where
-
-
-def _refuse_expand(given: Params) -> None:
-    if given.expand:
-        raise InvalidRequest(f"This property cannot be expanded ({given.expand[0]}).", param="expand")
-
-
-def _key(request: Request) -> Any:
-    return request._request.idempotency_key  # type: ignore[attr-defined]  # set by IdempotencyMiddleware
+        return answer_response(answer_once(key_of(request), work))
