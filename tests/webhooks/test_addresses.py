@@ -2,14 +2,18 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
+from tests.webhooks.conftest import Shop, send, time_passes
 from tests.webhooks.receiver import Receiver
 from webhooks.addresses import AddressRefused, UrlInvalid, check_url, is_public, socket_factory
-from webhooks.sender import Result, new_session, send
+from webhooks.models import Delivery
+from webhooks.services.relay import relay
+
+PUBLIC = "93.184.215.14"
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8"])
@@ -65,62 +69,96 @@ def test_ports_of_other_services_are_refused_twice(port: int) -> None:
         socket_factory(allow_private=False)((2, 1, 6, "", ("8.8.8.8", port)))
 
 
-class Turning(AbstractResolver):
-    """DNS that gives each question the next answer."""
+class Internet:
+    """What lies beyond the process: the system's DNS, which gives each question the next answer, and a network in
+    which every address leads to one receiver on loopback."""
 
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked = 0
+    def __init__(self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[list[str]] = []
+        self.asked: list[str] = []
+        self.connected: list[tuple[str, int]] = []
+        self.port = receiver.port
+        connect = asyncio.SelectorEventLoop.sock_connect
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.asked += 1
+        async def sock_connect(loop: Any, sock: socket.socket, address: Any) -> None:
+            self.connected.append(address[:2])
+            await connect(loop, sock, ("127.0.0.1", self.port))
+
+        monkeypatch.setattr(socket, "getaddrinfo", self._look_up)
+        monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", sock_connect)
+
+    def _look_up(self, host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
+        self.asked.append(host)
         return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET6 if ":" in address else family,
-                proto=0, flags=socket.AI_NUMERICHOST,
-            )
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, port, 0, 0))
+            if ":" in address
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
             for address in self.answers.pop(0)
-        ]  # fmt: skip
-
-    async def close(self) -> None:
-        return None
+        ]
 
 
-def sent(resolver: Turning, port: int, *, times: int = 1, allow_private: bool = False) -> list[Result]:
-    async def work() -> list[Result]:
-        async with new_session(allow_private=allow_private, connections=5, resolver=resolver) as session:
-            url = f"http://hooks.example.com:{port}/"
-            # What a session keeps of an answer does not matter here: each attempt asks anew.
-            session.connector._use_dns_cache = False  # type: ignore[union-attr]
-            return [await send(session, url=url, body=b"{}", headers={}) for _ in range(times)]
-
-    return asyncio.run(work())
-
-
-def refused(address: str) -> Any:
-    return f"{address} is not a public address"
+@pytest.fixture
+def internet(
+    shop: Shop, receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Internet]:
+    settings.WEBHOOKS_ALLOW_LOOPBACK = False
+    shop.endpoint(f"http://hooks.example.com:{receiver.port}/hooks")
+    # The database's host is an address or a socket, and has its connections: who asks now is the sender.
+    relay()
+    beyond = Internet(receiver, monkeypatch)
+    yield beyond
+    monkeypatch.undo()
 
 
-def test_a_name_is_looked_up_once_and_that_answer_is_the_one_connected_to(receiver: Receiver) -> None:
+def attempt(shop: Shop) -> tuple[int | None, str]:
+    """One event, sent as the worker sends it: status and error."""
+    event = shop.event()
+    send()
+    return Delivery.objects.values_list("last_status", "last_error").get(event=event)
+
+
+def test_a_name_is_looked_up_once_and_that_answer_is_the_one_connected_to(
+    shop: Shop, internet: Internet, receiver: Receiver
+) -> None:
     """A second lookup between the check and the connection would get the second answer."""
-    dns = Turning(["127.0.0.1"], ["127.0.0.2"])
-    (result,) = sent(dns, receiver.port, allow_private=True)
-    assert result.succeeded and dns.asked == 1
+    internet.answers = [[PUBLIC], ["127.0.0.1"]]
+    assert attempt(shop) == (200, "")
+    assert internet.asked == ["hooks.example.com"]
+    assert internet.connected == [(PUBLIC, receiver.port)]
+    assert [got.headers["Host"] for got in receiver.received] == [f"hooks.example.com:{receiver.port}"]
 
 
-def test_dns_that_answers_differently_the_second_time_is_checked_the_second_time(receiver: Receiver) -> None:
-    dns = Turning(["10.255.255.1"], ["127.0.0.1"], ["::ffff:127.0.0.1"])
-    results = sent(dns, receiver.port, times=3)
-    assert [result.status for result in results] == [None] * 3
-    assert all("is not a public address" in result.error for result in results)
-    assert refused("127.0.0.1") in results[1].error
-    assert receiver.received == []
+def test_dns_that_answers_differently_the_second_time_is_checked_the_second_time(
+    shop: Shop, internet: Internet, receiver: Receiver
+) -> None:
+    internet.answers = [[PUBLIC], ["127.0.0.1"], ["::ffff:10.0.0.1"], ["169.254.169.254"]]
+    assert attempt(shop) == (200, "")
+    for private in ("127.0.0.1", "::ffff:10.0.0.1", "169.254.169.254"):
+        # After a failure nothing else is sent to it for a while.
+        time_passes()
+        Delivery.objects.filter(state="pending").update(state="given_up", next_attempt_at=None)
+        status, error = attempt(shop)
+        assert status is None and f"{private} is not a public address" in error
+    assert internet.connected == [(PUBLIC, receiver.port)]
+    assert len(receiver.received) == 1
 
 
-def test_no_address_of_an_answer_is_used_unchecked(receiver: Receiver) -> None:
-    """Where the first address fails, the connector goes on to the next: that one is checked too."""
-    (result,) = sent(Turning(["10.255.255.1", "::1", "127.0.0.1"]), receiver.port)
-    assert "is not a public address" in result.error
-    assert receiver.received == []
+def test_no_address_of_an_answer_is_used_unchecked(
+    shop: Shop, internet: Internet, receiver: Receiver
+) -> None:
+    """Where the first address is refused, the connector goes on to the next: that one is checked too."""
+    internet.answers = [["10.255.255.1", "::1", "127.0.0.1"]]
+    status, error = attempt(shop)
+    assert status is None and "is not a public address" in error
+    internet.answers = [["10.255.255.1", PUBLIC]]
+    Delivery.objects.filter(state="pending").update(state="given_up", next_attempt_at=None)
+    assert attempt(shop) == (200, "")
+    assert internet.connected == [(PUBLIC, receiver.port)]
+
+
+def test_a_redirect_leads_nowhere(shop: Shop, internet: Internet, receiver: Receiver) -> None:
+    internet.answers = [[PUBLIC], ["127.0.0.1"]]
+    receiver.status, receiver.location = 307, "http://127.0.0.1/admin/"
+    assert attempt(shop) == (307, "answered 307; redirects are not followed")
+    assert internet.asked == ["hooks.example.com"]
+    assert len(receiver.received) == len(internet.connected) == 1

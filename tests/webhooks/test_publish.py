@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from controls.models import Alert
 from core.ids import new_id
+from tests.conftest import Books
 from tests.webhooks.conftest import Shop
 from tests.webhooks.kafka import Published, mock_cluster, read_topic
 from webhooks import serializers
@@ -152,6 +153,48 @@ def test_staff_hear_of_a_stream_that_stands_still_and_of_its_return(shop: Shop, 
     publish()
     alert.refresh_from_db()
     assert alert.state == "resolved"
+
+
+class Watched(Stream):
+    """Looks, while it speaks to the broker, at what the database knows of this process."""
+
+    def __init__(self, options: Any, books: Books) -> None:
+        super().__init__(options)
+        self._books = books
+        self.open_transactions: list[int] = []
+
+    def send(self, records: Any) -> Sent:
+        assert not connection.in_atomic_block
+        assert connection.connection is None, "it went back to the pool"
+        with self._books.superuser() as raw:
+            found = raw.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL "
+                "AND backend_type = 'client backend'"
+            ).fetchone()
+        assert found is not None
+        self.open_transactions.append(found[0])
+        return super().send(records)
+
+
+def test_no_transaction_is_open_while_the_broker_is_spoken_to(
+    shop: Shop, topic: str, books: Books, settings: Any
+) -> None:
+    _tell(shop, "ch_watched", 5)
+    relay()
+    stream = Watched(settings.KAFKA_OPTIONS, books)
+    assert publish(stream=stream) == 5
+    assert stream.open_transactions == [0]
+    with transaction.atomic(), pytest.raises(RuntimeError, match="don't run it inside another"):
+        relay()
+    _tell(shop, "ch_watched")
+    relay()
+    with (
+        transaction.atomic(),
+        pytest.raises(RuntimeError, match="no network call inside a database transaction"),
+    ):
+        publish(stream=stream)
+    assert stream.open_transactions == [0], "it was not even asked"
 
 
 class Interrupted(Stream):
