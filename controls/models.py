@@ -2,10 +2,11 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.db.models.functions import Now
 
 from core.ids import new_id
+from core.xid import TransactionIdField
 
 
 class Alert(models.Model):
@@ -180,6 +181,8 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=100, blank=True)
     object_name = models.CharField(max_length=200, blank=True)
     summary = models.TextField()
+    # Given by PostgreSQL, whoever writes: the ledger's seals take in what became visible.
+    xid = TransactionIdField(db_default=Func(function="pg_current_xact_id"), editable=False)
 
     class Meta:
         db_table = "controls_audit"
@@ -190,6 +193,7 @@ class AuditEntry(models.Model):
             models.Index("username", models.F("id").desc(), name="audit_by_person"),
             models.Index("object_name", models.F("id").desc(), name="audit_by_object"),
             models.Index("at", name="audit_by_time"),
+            models.Index("xid", name="audit_by_transaction"),
         ]
 
     def __str__(self) -> str:

@@ -7,13 +7,13 @@ from django.db import connection
 
 # Each seal that was the first in another cluster, with the highest ids that were brought there.
 MOVES = """
-    SELECT number, base_id, limit_base_id FROM (
-        SELECT number, base_id, limit_base_id, system_identifier,
+    SELECT number, base_id, limit_base_id, audit_base_id FROM (
+        SELECT number, base_id, limit_base_id, audit_base_id, system_identifier,
             lag(system_identifier) OVER (ORDER BY number) AS earlier FROM ledger_seal
     ) seal WHERE earlier <> system_identifier ORDER BY number
 """
 MOVED_SINCE = """
-    SELECT last.number, last.base_id, last.limit_base_id
+    SELECT last.number, last.base_id, last.limit_base_id, last.audit_base_id
     FROM (SELECT * FROM ledger_seal ORDER BY number DESC LIMIT 1) last
     WHERE last.system_identifier <> (SELECT system_identifier FROM pg_control_system())
 """
@@ -30,6 +30,7 @@ class Move:
     number: int
     base_id: int
     limit_base_id: int
+    audit_base_id: int
 
 
 def moves() -> list[Move]:
@@ -40,12 +41,13 @@ def moves() -> list[Move]:
         cursor.execute(MOVED_SINCE)
         row = cursor.fetchone()
     if row is not None:
-        number, base_id, limit_base_id = row
+        number, base_id, limit_base_id, audit_base_id = row
         found.append(
             Move(
                 number + 1,
                 max(base_id, restored_up_to("ledger_transaction")),
                 max(limit_base_id, restored_up_to("ledger_limit")),
+                max(audit_base_id, restored_up_to("controls_audit")),
             )
         )
     return found

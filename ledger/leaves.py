@@ -1,5 +1,5 @@
 """What a seal is made of: every entry as one line of text, together with its transaction and its account; then every
-limit that was set, and what each posting saw that had to ask for one."""
+limit that was set, what each posting saw that had to ask for one, and each line of the audit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ledger import merkle
 KEPT_BYTES = 16
 # The highest bits of a kept id say of what table it is; entries have none.
 ENTRY, LIMIT, PROOF = 0, 1 << 62, 1 << 63
-TABLE_BITS = LIMIT | PROOF
+AUDIT = TABLE_BITS = LIMIT | PROOF
 
 # COPY writes a row as one unambiguous line, the same at any time and in any session with these settings.
 SETTINGS = "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; SET LOCAL enable_seqscan = off"
@@ -43,24 +43,34 @@ LIMITS = """
         WHERE {covered} ORDER BY l.id
     ) TO STDOUT
 """
+AUDITS = """
+    COPY (
+        SELECT a.id, 'audit', a.at, a.kind, a.username, a.user_id, a.address, a.request_id, a.model, a.object_id,
+            a.object_name, a.summary, a.xid
+        FROM controls_audit a WHERE {covered} ORDER BY a.id
+    ) TO STDOUT
+"""
 # What became visible from one watermark to the next; and what a restored database brought along unsealed.
 NEXT = "t.id > %(base_id)s AND t.xid >= %(since)s::xid8 AND t.xid < %(watermark)s::xid8"
 NEXT_LIMITS = "l.id > %(limit_base_id)s AND l.xid >= %(since)s::xid8 AND l.xid < %(watermark)s::xid8"
+NEXT_AUDIT = "a.id > %(audit_base_id)s AND a.xid >= %(since)s::xid8 AND a.xid < %(watermark)s::xid8"
 BROUGHT = "t.id > %(old_base_id)s AND t.id <= %(base_id)s AND t.xid >= %(since)s::xid8"
 BROUGHT_LIMITS = "l.id > %(old_limit_base_id)s AND l.id <= %(limit_base_id)s AND l.xid >= %(since)s::xid8"
+BROUGHT_AUDIT = "a.id > %(old_audit_base_id)s AND a.id <= %(audit_base_id)s AND a.xid >= %(since)s::xid8"
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What one seal covers: conditions on headers `t` and limits `l`, with their values."""
+    """What one seal covers: conditions on headers `t`, limits `l` and the audit `a`, with their values."""
 
     transactions: str
     limits: str
+    audit: str
     values: dict[str, Any]
 
 
 class Leaves:
-    """The hashes of a batch, in the order of its entries, proofs and limits."""
+    """The hashes of a batch, in the order of its entries, proofs, limits and audit lines."""
 
     def __init__(self, covered: Covered) -> None:
         self.hashes: list[bytes] = []
@@ -71,6 +81,7 @@ class Leaves:
                 (ENTRY, ENTRIES, covered.transactions),
                 (PROOF, PROOFS, covered.transactions),
                 (LIMIT, LIMITS, covered.limits),
+                (AUDIT, AUDITS, covered.audit),
             ):
                 for line in _lines(cursor, lines.format(covered=condition), covered.values):
                     digest = merkle.leaf_hash(line)

@@ -1,29 +1,14 @@
 """Accounts, transactions and entries: written once, through `services.post` and `services.reverse`, and kept
 for ever. A balance is a sum of entries, never a column. What PostgreSQL refuses is in migration 0002."""
 
-from typing import Any
-
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q
 from django.db.models.functions import Greatest
 
+from core.xid import TransactionIdField as TransactionIdField
 from ledger.lines import amount_text
-
-
-class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # no subscript at run time
-    """PostgreSQL's xid8: a number of 64 bits that names a database transaction and does not wrap around."""
-
-    def db_type(self, connection: BaseDatabaseWrapper) -> str:
-        return "xid8"
-
-    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> int | None:
-        return None if value is None else int(value)
-
-    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
-        # No number turns into an xid8, but text does.
-        return None if value is None else str(value)
 
 
 class SnapshotField(models.TextField):  # type: ignore[type-arg]  # no subscript at run time
@@ -216,6 +201,7 @@ class LedgerSeal(models.Model):
     base_id = models.BigIntegerField()
     # The same of limits.
     limit_base_id = models.BigIntegerField(default=0, db_default=0)
+    audit_base_id = models.BigIntegerField(default=0, db_default=0)
     system_identifier = models.BigIntegerField()
     sealed_at = models.DateTimeField()
 

@@ -11,8 +11,10 @@ from ledger.checks import MAX_FINDINGS, Finding
 from ledger.clusters import Move, moves
 from ledger.leaves import (
     BROUGHT,
+    BROUGHT_AUDIT,
     BROUGHT_LIMITS,
     NEXT,
+    NEXT_AUDIT,
     NEXT_LIMITS,
     TABLE_BITS,
     Covered,
@@ -119,6 +121,8 @@ def _name(kept: int) -> str:
             )
         case leaves.PROOF:
             return f"proof {row_id} of a limit"
+        case leaves.AUDIT:
+            return f"audit line {row_id}"
         case _:
             return f"entry {row_id}"
 
@@ -129,6 +133,8 @@ def _what_is_wrong(kept: int, sealed: dict[int, bytes], present: dict[int, bytes
         return "was added to what is sealed"
     if table == leaves.LIMIT:
         return "was changed, or its account was" if kept in present else "is gone"
+    if table == leaves.AUDIT:
+        return "was changed" if kept in present else "is gone"
     if table == leaves.PROOF:
         return "was changed" if kept in present else "is gone, or its transaction is"
     if kept in present:
@@ -143,18 +149,29 @@ def _covered(seal: LedgerSeal, before: LedgerSeal | None, moved: list[Move]) -> 
     values = {
         "base_id": seal.base_id,
         "limit_base_id": seal.limit_base_id,
+        "audit_base_id": seal.audit_base_id,
         "since": str(before.watermark if before else 0),
         "watermark": str(seal.watermark),
     }
     if before is not None and before.system_identifier != seal.system_identifier:
-        old = {"old_base_id": before.base_id, "old_limit_base_id": before.limit_base_id}
-        return Covered(BROUGHT, BROUGHT_LIMITS, values | old)
+        old = {
+            "old_base_id": before.base_id,
+            "old_limit_base_id": before.limit_base_id,
+            "old_audit_base_id": before.audit_base_id,
+        }
+        return Covered(BROUGHT, BROUGHT_LIMITS, BROUGHT_AUDIT, values | old)
     later = next((move for move in moved if move.number > seal.number), None)
     if later is None:
-        return Covered(NEXT, NEXT_LIMITS, values)
+        return Covered(NEXT, NEXT_LIMITS, NEXT_AUDIT, values)
     # A later cluster counts its transactions anew: what it booked has numbers of ours, and higher ids.
     return Covered(
         f"{NEXT} AND t.id <= %(brought)s",
         f"{NEXT_LIMITS} AND l.id <= %(limits_brought)s",
-        values | {"brought": later.base_id, "limits_brought": later.limit_base_id},
+        f"{NEXT_AUDIT} AND a.id <= %(audit_brought)s",
+        values
+        | {
+            "brought": later.base_id,
+            "limits_brought": later.limit_base_id,
+            "audit_brought": later.audit_base_id,
+        },
     )

@@ -12,7 +12,17 @@ from django.utils import timezone
 from core.db import in_transaction
 from ledger import snapshots
 from ledger.clusters import restored_up_to
-from ledger.leaves import BROUGHT, BROUGHT_LIMITS, NEXT, NEXT_LIMITS, Covered, Leaves, seal_hash
+from ledger.leaves import (
+    BROUGHT,
+    BROUGHT_AUDIT,
+    BROUGHT_LIMITS,
+    NEXT,
+    NEXT_AUDIT,
+    NEXT_LIMITS,
+    Covered,
+    Leaves,
+    seal_hash,
+)
 from ledger.merkle import NOTHING
 from ledger.models import LedgerSeal
 
@@ -30,7 +40,9 @@ CUT = """
     ) next
 """
 COUNT = "SELECT count(*) FROM ledger_transaction t WHERE {covered}"
-LIMITS_WAIT = "SELECT EXISTS (SELECT FROM ledger_limit l WHERE {covered})"
+OTHERS_WAIT = """
+    SELECT EXISTS (SELECT FROM ledger_limit l WHERE {limits}) OR EXISTS (SELECT FROM controls_audit a WHERE {audit})
+"""
 TAIL = """
     SELECT count(*), min(t.booked_at) FROM ledger_transaction t, ledger_mark() mark
     WHERE {unsealed}
@@ -80,24 +92,27 @@ def _brought(last: LedgerSeal) -> Covered:
         "base_id": max(last.base_id, restored_up_to("ledger_transaction")),
         "old_limit_base_id": last.limit_base_id,
         "limit_base_id": max(last.limit_base_id, restored_up_to("ledger_limit")),
+        "old_audit_base_id": last.audit_base_id,
+        "audit_base_id": max(last.audit_base_id, restored_up_to("controls_audit")),
         "since": str(last.watermark),
         # This cluster's transactions are counted from here.
         "watermark": "0",
     }
-    return Covered(BROUGHT, BROUGHT_LIMITS, values)
+    return Covered(BROUGHT, BROUGHT_LIMITS, BROUGHT_AUDIT, values)
 
 
 def _next(last: LedgerSeal | None, visible_below: int) -> Covered | None:
     values = {
         "base_id": last.base_id if last else 0,
         "limit_base_id": last.limit_base_id if last else 0,
+        "audit_base_id": last.audit_base_id if last else 0,
         "since": str(last.watermark if last else 0),
         "watermark": str(visible_below),
     }
     cut = _cut(values)
     if cut is None:
         return None
-    return Covered(NEXT, NEXT_LIMITS, values | {"watermark": str(cut)})
+    return Covered(NEXT, NEXT_LIMITS, NEXT_AUDIT, values | {"watermark": str(cut)})
 
 
 def unsealed() -> Tail:
@@ -127,6 +142,7 @@ def hash_of(seal: LedgerSeal) -> bytes:
         seal.sealed_at.isoformat(),
         # Seals from before there was one have none, and keep their hash.
         *([seal.limit_base_id] if seal.limit_base_id else []),
+        *([f"audit {seal.audit_base_id}"] if seal.audit_base_id else []),
     )
 
 
@@ -150,6 +166,7 @@ def _seal(
         watermark=int(values["watermark"]),
         base_id=values["base_id"],
         limit_base_id=values["limit_base_id"],
+        audit_base_id=values["audit_base_id"],
         system_identifier=system_identifier,
         sealed_at=timezone.now(),
     )
@@ -166,9 +183,9 @@ def _cut(values: dict[str, Any]) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(CUT.format(covered=NEXT), {**values, "most": MAX_TRANSACTIONS})
         first, beyond, number = cursor.fetchone()
-        cursor.execute(LIMITS_WAIT.format(covered=NEXT_LIMITS), values)
-        (limits_wait,) = cursor.fetchone()
-    if not number and not limits_wait:
+        cursor.execute(OTHERS_WAIT.format(limits=NEXT_LIMITS, audit=NEXT_AUDIT), values)
+        (others_wait,) = cursor.fetchone()
+    if not number and not others_wait:
         return None
     if beyond is None:
         return int(values["watermark"])

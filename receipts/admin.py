@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from core.audit import note
 from core.console import Audited, DayFilter, ModeFilter, ReadOnlyAdmin, money
 from core.exporting import Exportable
 from receipts.models import Receipt, ReceiptSetting
@@ -69,7 +71,11 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Send those again that failed or bounced", permissions=["resend"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Receipt]) -> None:
-        due = send_again(chosen.values_list("pk", flat=True))
+        ids = sorted(chosen.values_list("pk", flat=True))
+        with transaction.atomic():
+            due = send_again(ids)
+            said = f"Sent {due} receipts again: {', '.join(map(str, ids))}."
+            note(request, "changed", said, chosen.first() if len(ids) == 1 else None)
         self.message_user(request, f"{due} will be sent within a few seconds.", messages.SUCCESS)
 
     def has_resend_permission(self, request: Any) -> bool:

@@ -79,6 +79,7 @@ class ReportFileAdmin(ReadOnlyAdmin):
             except FileRefused as error:
                 form.add_error("file", f"Refused, and nothing of it was taken. {error}")
             else:
+                self.log_addition(request, taken.file, f"Took in {file.name}, {taken.file.line_count} lines.")
                 said = "was taken in" if taken.new else "was here already; nothing has changed"
                 messages.success(request, f"{file.name}, {taken.file.line_count:,} lines, {said}.")
                 return self.back_to(taken.file)

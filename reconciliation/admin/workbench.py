@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -104,7 +105,10 @@ class BreakAdmin(ReadOnlyAdmin):
         done = 0
         for pk in sorted(chosen):
             try:
-                _do(action, pk, request, form.cleaned_data)
+                with transaction.atomic():
+                    _do(action, pk, request, form.cleaned_data)
+                    said = f"{dict(WorkForm.ACTIONS)[action]}. {form.cleaned_data['reason']}".strip()
+                    self.log_change(request, Break.objects.get(pk=pk), said)
                 done += 1
             except TollgateError as error:
                 messages.error(request, error.message)

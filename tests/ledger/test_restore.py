@@ -20,6 +20,7 @@ from merchants.services import create_merchant
 from tests.conftest import Books, point_django_at
 from tests.ledger.bookings import hold, post
 from tests.ledger.test_limits import available, money
+from tests.ledger.test_seals import note
 from tests.ledger.test_verify_ledger import verify, verify_broken
 
 DATABASE = "restored"
@@ -36,7 +37,9 @@ def before(books: Books) -> tuple[int, Head]:
     merchant_id = create_merchant("A shop").merchant.pk
     for amount_minor in (100, 200):
         post(merchant_id, hold(merchant_id, amount_minor))
+        note("sealed there")
         seal_all()
+    note("brought along")
     post(merchant_id, hold(merchant_id, 400))
     set_limit(available(merchant_id), "eur", livemode=False, merchant_id=merchant_id, max_balance_minor=0)
     post(merchant_id, money(merchant_id, -1_000), kind="available")
@@ -128,6 +131,20 @@ def test_limits_and_their_proofs_survive_a_restore(
         restored.execute(
             "UPDATE ledger_limit SET max_balance_minor = %s WHERE max_balance_minor = %s", [old, new]
         )
+    assert verify("--quiet") == ""
+
+
+def test_the_audit_survives_a_restore(restored: psycopg.Connection) -> None:
+    seal_all()
+    note("new here")
+    seal_all()
+    assert verify("--quiet") == ""
+    restored.execute("SET session_replication_role = replica")
+    for summary in ("sealed there", "brought along", "new here"):
+        change = "UPDATE controls_audit SET summary = %s WHERE summary = %s"
+        restored.execute(change, ["forged", summary])
+        assert "audit line" in verify_broken("--quiet")
+        restored.execute(change, [summary, "forged"])
     assert verify("--quiet") == ""
 
 

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from psycopg.errors import CheckViolation, RestrictViolation
 
+from controls.models import AuditEntry
 from ledger import merkle, seals
 from ledger.models import LedgerAccount, LedgerEntry, LedgerSeal, LedgerTransaction
 from ledger.queries import balance
@@ -31,6 +32,7 @@ TABLES = [
     "ledger_seal",
     "ledger_hour",
     "ledger_open_item",
+    "controls_audit",
 ]
 
 
@@ -81,6 +83,45 @@ def test_the_tail_is_told_with_its_age(sealed: LedgerTransaction, merchant_id: i
     assert unsealed().oldest == late.booked_at
     assert "Not sealed yet: 1 transactions, the oldest booked" in verify()
     assert seal_all() == 1
+
+
+def note(summary: str) -> AuditEntry:
+    return AuditEntry.objects.create(kind="changed", username="maria", request_id="req_1", summary=summary)
+
+
+@pytest.mark.parametrize(
+    ("attack", "found"),
+    [
+        ("UPDATE controls_audit SET summary = 'nothing' WHERE id = %(id)s", "audit line {id}: was changed"),
+        ("UPDATE controls_audit SET username = 'otto' WHERE id = %(id)s", "audit line {id}: was changed"),
+        ("DELETE FROM controls_audit WHERE id = %(id)s", "audit line {id}: is gone"),
+        (
+            "INSERT INTO controls_audit SELECT (a.x).* FROM (SELECT jsonb_populate_record(b, '{\"id\": 9999}') AS x"
+            " FROM controls_audit b WHERE b.id = %(id)s) a",
+            "audit line 9999: was added",
+        ),
+    ],
+)
+def test_a_line_of_the_audit_is_sealed_too(tamper: psycopg.Connection, attack: str, found: str) -> None:
+    note("before")
+    line = note("Gave themselves a role.")
+    number = LedgerSeal.objects.count()
+    seal_all()
+    assert LedgerSeal.objects.count() == number + 1 and seal_all() == 0
+    note("after")
+    assert verify("--quiet") == ""
+    tamper.execute(attack, {"id": line.pk})
+    assert found.format(id=line.pk) in verify_broken("--quiet")
+
+
+def test_whoever_writes_a_line_does_not_say_when_it_became_visible(books: Any) -> None:
+    """Else a forged line could claim a place that no seal looks at any more."""
+    with books.superuser() as raw:
+        (own, forged) = raw.execute(
+            "INSERT INTO controls_audit (kind, username, request_id, model, object_id, object_name, summary, xid)"
+            " VALUES ('saw', 'x', '', '', '', '', 'x', '3') RETURNING pg_current_xact_id(), xid"
+        ).fetchone()
+    assert own == forged
 
 
 def test_batches_are_bounded_and_chained(merchant_id: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
+from controls.models import AuditEntry
 from core.ids import random_text
 from reconciliation.models import Break, ReportFile
 from tests.reconciliation.conftest import Desk
@@ -70,6 +71,10 @@ def test_breaks_are_worked_off_many_at_once(desk: Desk, report: bytes) -> None:
     assert "The report says" in page and "Our books say" in page and "Claimed." in page
     assert "2 done" in work(maria, rows, "approve")
     assert "2 done" in work(maria, rows, "resolve")
+    told = AuditEntry.objects.filter(model="reconciliation.break", object_id=str(rows[0].pk)).order_by("pk")
+    assert [entry.summary.partition(".")[0] for entry in told] == [
+        *("Take them", "Propose a way out", "Approve what is proposed", "Resolve what is approved"),
+    ]
     # What is done is done: the second click is told so, and changes nothing.
     assert "is resolved by now" in work(maria, rows, "resolve")
     assert {row.state for row in Break.objects.all()} == {"resolved"}

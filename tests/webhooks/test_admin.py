@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from controls.models import AuditEntry
 from core.ids import random_text
 from tests.webhooks.conftest import Shop, send
 from tests.webhooks.receiver import Receiver
@@ -78,3 +79,6 @@ def test_a_delivery_is_sent_again_by_those_who_may(delivery: Delivery, receiver:
     assert len(receiver.received) == 2
     delivery.refresh_from_db()
     assert delivery.attempts == 2
+    assert AuditEntry.objects.get(object_name=str(delivery)[:200]).summary.startswith(
+        "Sent 1 deliveries again"
+    )

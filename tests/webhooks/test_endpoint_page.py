@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from controls.models import AuditEntry
 from tests.webhooks.conftest import Shop, send
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_admin import logged_in
@@ -65,6 +66,7 @@ def test_a_test_event_is_sent(receiver: Receiver, endpoint: WebhookEndpoint) -> 
     assert use(logged_in(*MAY), "test", endpoint).status_code == 200
     send()
     assert [got.event(endpoint.secret).type for got in receiver.received] == ["webhook_endpoint.test"]
+    assert AuditEntry.objects.get(object_name=str(endpoint)).summary == "Sent a test event."
 
 
 def test_the_secret_is_replaced_and_shown_once(

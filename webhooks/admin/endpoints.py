@@ -156,7 +156,13 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                 request, forms.Form(), endpoint, "Send a test event", button="Send it", note=note
             )
         if first_time(request):
-            self._do(request, lambda: send_test_event(endpoint.pk), "It will be sent within a second or two.")
+
+            def send() -> None:
+                with transaction.atomic():
+                    send_test_event(endpoint.pk)
+                    self.log_change(request, endpoint, "Sent a test event.")
+
+            self._do(request, send, "It will be sent within a second or two.")
         return self.back_to(endpoint)
 
     def replay(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from core.audit import note
 from core.console import DayFilter, ModeFilter, ReadOnlyAdmin, SelectFilter
 from webhooks.event_types import EVENT_TYPES
 from webhooks.models import Delivery, DeliveryAttempt, Event
@@ -107,7 +109,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.action(description="Send again now", permissions=["resend"])
     def resend(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         ids = list(chosen.values_list("pk", flat=True))
-        due = resend(ids)
+        with transaction.atomic():
+            due = resend(ids)
+            said = f"Sent {due} deliveries again: {', '.join(map(str, sorted(ids)))}."
+            note(request, "changed", said, chosen.first() if len(ids) == 1 else None)
         self.message_user(request, f"{due} will be sent again within a second or two.", messages.SUCCESS)
         if due < len(ids):
             self.message_user(
