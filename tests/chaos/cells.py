@@ -101,7 +101,8 @@ class Cell:
 
 
 def every_cell() -> list[Cell]:
-    """Neighbours are at different places, so that histories which run side by side don't want the same one."""
+    """Neighbours are at different places and hurt in different ways: histories that run side by side don't want the
+    same place, nor do they kill all at once."""
     places = [
         *product(PHASES, [*ASKING, CAME_BACK]),
         *product(REPEATS, ASKING),
@@ -113,4 +114,5 @@ def every_cell() -> list[Cell]:
         *product(["notification.after_keeping"], ["notifications.sandbox"]),
         *product(VAULT, ["vault"]),
     ]
-    return [Cell(point, at, way) for way, (point, at) in product(WAYS, sorted(places))]
+    turns = product(range(len(WAYS)), enumerate(sorted(places)))
+    return [Cell(point, at, WAYS[(turn + number) % len(WAYS)]) for turn, (number, (point, at)) in turns]

@@ -7,13 +7,11 @@ from typing import Literal
 import urllib3
 
 from tests.chaos.scripts import CARD, STORIES, amount, charge, stories_past, story
-from tests.chaos.shopper import Shopper, http
+from tests.chaos.shopper import PATIENCE_SECONDS, Shopper, http
 from tests.support.bank import Bank
 
 __all__ = ["STORIES", "stories_past"]
 CHALLENGED = {**CARD, "payment_method": "pm_card_authenticationRequired"}
-# A worker that dies while it applies the news leaves it to the next look, half a minute or two later.
-DISPUTE_SECONDS = 200.0
 SCHEDULE_SECONDS = 20.0
 # A page that does not come is reloaded so often.
 RELOADS = 3
@@ -87,7 +85,7 @@ def _disputed(shopper: Shopper) -> str:
     made = charge(shopper, source="tok_createDispute")
     if made.status != 200:
         return ""
-    found = shopper.first_of(f"/v1/disputes?charge={made.body['id']}", seconds=DISPUTE_SECONDS)
+    found = shopper.first_of(f"/v1/disputes?charge={made.body['id']}", seconds=PATIENCE_SECONDS)
     assert found, f"the bank's dispute of {made.body['id']} is not heard of"
     return f"/v1/disputes/{found['id']}"
 

@@ -78,7 +78,7 @@ def _page(results: Results) -> list[str]:
         "| step | at | killed | frozen | delayed |",
         "|---|---|---:|---:|---:|",
     ]
-    places = dict.fromkeys((cell.point, cell.at) for cell in every_cell())
+    places = sorted({(cell.point, cell.at) for cell in every_cell()})
     for point, at in places:
         runs = " | ".join(str(results.met[Cell(point, at, way)]) for way in WAYS)
         told.append(f"| `{point}` | `{at}` | {runs} |")

@@ -7,6 +7,14 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.ids import new_id
+from merchants.models import ApiKey, Merchant
+from merchants.services import hash_key
+from payments.attempts import Actor
+from payments.models import Charge
+from payments.services.bank_accounts import name_bank_account
+from payments.services.disputes import book_report
+from processors.protocol import DisputeReport
+from tests.support.bank import Bank
 from tests.support.client import Client
 
 Fields = dict[str, Any]
@@ -49,6 +57,38 @@ def held(api: Client) -> str:
 
 def refund(api: Client) -> str:
     return str(api.post("/v1/refunds", {"charge": charge(api), "amount": 100}).json()["id"])
+
+
+def earned(api: Client) -> str:
+    """Something that is available at once, and an account for it."""
+    name_bank_account(
+        Merchant.objects.get(pk=ApiKey.objects.get(hash=hash_key(api.key)).merchant_id),
+        livemode=False,
+        currency="usd",
+        holder="A shop",
+        country="US",
+        account_number="000123456789",
+    )
+    return charge(api, source="tok_bypassPending")
+
+
+def payout(api: Client) -> str:
+    earned(api)
+    return str(api.post("/v1/payouts", {"amount": 100, "currency": "usd"}).json()["id"])
+
+
+def dispute(api: Client) -> str:
+    """Opened at the bank, and heard of here: nobody works off notifications in this gateway."""
+    paid = Charge.objects.get(public_id=charge(api))
+    opened = Bank(BANK_URLS[api.url]).open_dispute(paid.operations.get().public_id)
+    report = DisputeReport(
+        opened["id"], "needs_response", opened["amount"], "usd", opened["reason"], opened["due_by"]
+    )
+    return book_report(paid.pk, report, Actor("notification:sandbox")).public_id
+
+
+# The bank of each gateway, by the gateway's address.
+BANK_URLS: dict[str, str] = {}
 
 
 def endpoint(api: Client) -> str:
@@ -97,4 +137,21 @@ KNOWN: dict[str, Callable[[Client], tuple[str, Fields]]] = {
         f"/v1/webhook_endpoints/{endpoint(api)}",
         {"description": "Orders"},
     ),
+    "/v1/webhook_endpoints/<str:public_id>/roll_secret": lambda api: (
+        f"/v1/webhook_endpoints/{endpoint(api)}/roll_secret",
+        {"expires_in": 60},
+    ),
+    "/v1/payouts": lambda api: (
+        "/v1/payouts",
+        {"amount": 100, "currency": "usd", "metadata[from]": earned(api)},
+    ),
+    "/v1/payouts/<str:public_id>": lambda api: (f"/v1/payouts/{payout(api)}", {"metadata[a]": "1"}),
+    "/v1/payouts/<str:public_id>/cancel": lambda api: (f"/v1/payouts/{payout(api)}/cancel", {}),
+    "/v1/disputes/<str:public_id>": lambda api: (
+        f"/v1/disputes/{dispute(api)}",
+        {"evidence[customer_name]": "Ada", "evidence[uncategorized_text]": "x", "submit": "true"},
+    ),
+    "/v1/disputes/<str:public_id>/close": lambda api: (f"/v1/disputes/{dispute(api)}/close", {}),
 }
+# It is refused whatever it is asked.
+NEVER_DONE = "/v1/payouts/<str:public_id>/reverse"

@@ -47,6 +47,13 @@ class Bank:
         body = {"refund_fails_after_seconds": seconds}
         assert http.request("POST", f"{self.url}/control/settings", json=body).status == 200
 
+    def open_dispute(self, reference: str) -> dict[str, Any]:
+        """The cardholder of that payment complains."""
+        answer = http.request("POST", f"{self.url}/control/disputes", json={"reference": reference})
+        assert answer.status == 200, answer.data
+        opened: dict[str, Any] = answer.json()
+        return opened
+
     def answer_challenge(self, redirect_url: str, outcome: Literal["succeed", "fail"]) -> tuple[int, str]:
         """What the cardholder's browser does: the status, and where it is sent then ("" where nowhere)."""
         answer = http.request(
