@@ -44,10 +44,10 @@ DISPUTED_CHARGES = """
 SELECT processor, processor_id FROM payments_charge
 WHERE merchant_id = %(merchant)s AND source LIKE 'tok_createDispute%%' AND processor_id <> ''
 """
-# What processors owe us, less what was given back; and what has left our bank.
+# What processors owe us, less what was given back; and what merchants were paid out.
 LEDGER = """
 SELECT coalesce(sum(e.amount_minor) FILTER (WHERE a.address LIKE 'processor:%%:clearing'), 0) AS clearing,
-    -coalesce(sum(e.amount_minor) FILTER (WHERE a.address = 'bank:main'), 0) AS paid_out
+    -coalesce(sum(e.amount_minor) FILTER (WHERE a.address = 'payouts:sent'), 0) AS paid_out
 FROM ledger_entry e
 JOIN ledger_transaction t ON t.id = e.transaction_id JOIN ledger_account a ON a.id = e.account_id
 WHERE t.merchant_id = %(merchant)s

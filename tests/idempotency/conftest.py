@@ -66,9 +66,9 @@ class RedisAside:
     def _lie(self, client: Any) -> None:
         """Each answer is another's now, as it may be in a Redis that does not belong to these books."""
         names = self.answers
-        values = [client.get(name) for name in names]
-        for name, value in zip(names, values[1:] + values[:1], strict=True):
-            client.set(name, value)
+        if names:
+            values = client.mget(names)
+            client.mset(dict(zip(names, values[1:] + values[:1], strict=True)))
 
     def begin(self, condition: str) -> None:
         self.condition = condition
@@ -116,7 +116,7 @@ def condition(request: pytest.FixtureRequest, looking: World, aside: RedisAside)
 
 
 @pytest.fixture(scope="module")
-def shop(looking: World) -> NewMerchant:
+def shop(looking: World, condition: RedisAside) -> NewMerchant:
     return create_merchant("A shop")
 
 
