@@ -12,6 +12,7 @@ from rich.console import Console
 from bench import reference, report, scenarios, stored
 from bench.load import Load
 from bench.reference import Reference
+from bench.replays import replays
 from bench.report import Stages
 from bench.room import Room, open_room
 
@@ -78,6 +79,19 @@ def test_a_slow_bank_holds_up_nobody_else(
     # What the bank took is known exactly: it slept as long as it was told.
     assert min(answer.overhead_seconds for answer in load.answers) > 0
     stored.check_answers(room, shop[0], load)
+
+
+def test_replays_are_measured_next_to_first_requests(
+    room: Room, stages: Stages, shop: tuple[str, str]
+) -> None:
+    figures = replays(room, shop[1], stages, seconds=1)
+    assert figures.keys() == {
+        "replays_per_second",
+        "ratio_to_first",
+        "web_cpu_share_of_first",
+        "layer_share_of_charge",
+    }
+    assert all(value > 0 for value in figures.values())
 
 
 def test_an_answer_without_its_charge_is_noticed(room: Room, load: Load, shop: tuple[str, str]) -> None:

@@ -24,6 +24,7 @@ from tests.webhooks.receiver import Receiver
 from webhooks.models import WebhookEndpoint
 
 TRIES = 60
+WEBS = 6
 # The bank pays to the first, and takes payouts to the second in and fails them later.
 ACCOUNTS = ("000123456789", "000123456789", "000111111116")
 
@@ -35,8 +36,8 @@ class Company:
     receiver: Receiver
 
     @classmethod
-    def open(cls, stack: ExitStack, servers: Servers) -> Self:
-        rig = start_rig(stack, servers)
+    def open(cls, stack: ExitStack, servers: Servers, *, webs: int = WEBS) -> Self:
+        rig = start_rig(stack, servers, webs=webs)
         point_django_at(dj_database_url.parse(servers.application_url(DATABASE)))
         point_redis_at(servers.valkey.url(REDIS_DATABASE))
         return cls(rig, stack.enter_context(Receiver()))

@@ -22,7 +22,6 @@ from tests.support.servers import Servers
 
 DATABASE = "chaos"
 REDIS_DATABASE = 2
-WEBS = 6
 # Short, so that what is waited for takes seconds; the order of the deadlines is what counts.
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
@@ -130,12 +129,12 @@ def _wake(met: Path) -> None:
         os.kill(int(met.name.rpartition(".")[2]), signal.SIGCONT)
 
 
-def start_rig(stack: ExitStack, servers: Servers) -> Rig:
+def start_rig(stack: ExitStack, servers: Servers, *, webs: int) -> Rig:
     servers.new_database(DATABASE)
     folder = servers.folder / DATABASE
     rig = Rig(servers, folder)
     rig.faults.mkdir(parents=True)
-    ports = [free_port() for _ in range(WEBS)]
+    ports = [free_port() for _ in range(webs)]
     rig.banks = [
         processes.bank(folder, web_port=ports[0]),
         processes.bank(folder, name="sandbox-two", web_port=ports[0]),

@@ -21,17 +21,16 @@ from tests.conftest import point_django_at
 from tests.idempotency.routes import PASSED_TO_THE_VAULT, routes, somewhere
 from tests.support.servers import ROOT, Servers
 
-# Spread over all cells; without the disasters that take a server's start to mend.
 POINT = re.compile(r'= fault_point\("([^"]+)"\)')
-SEEDS = range(0, len(every_cell()), 13)
-SIDE_BY_SIDE = 15
+# Spread over all cells; without the disasters that take a server's start to mend.
+SEEDS = range(0, len(every_cell()), 27)
 
 
 @pytest.fixture(scope="module")
 def company(servers: Servers, django_db_blocker: Any) -> Iterator[Company]:
     before = dict(settings.DATABASES["default"])
     with ExitStack() as stack, django_db_blocker.unblock():
-        yield Company.open(stack, servers)
+        yield Company.open(stack, servers, webs=2)
     point_django_at(before)
 
 
@@ -55,7 +54,7 @@ def test_nothing_is_doubled_lost_or_stuck_whatever_dies_where(company: Company) 
     def live(seed: int) -> list[Cell]:
         return live_through(company.rig, company.new_merchant(seed), replace(plan(seed), disaster=None))
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(len(SEEDS)) as pool:
         met = Counter(cell for cells in pool.map(live, SEEDS) for cell in cells)
     assert len(met) >= len(SEEDS) // 2, f"the faults met nobody: {met}"
     assert company.verify() == []

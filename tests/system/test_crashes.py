@@ -95,6 +95,24 @@ def check_done_once(shop: NewMerchant, bank: Bank, answer: Reply) -> None:
     assert bank.counts(operation.public_id)["authorize"] == 1
 
 
+def test_twenty_threads_with_one_key_and_kill_9_in_between_make_one_charge(
+    system: System, client: Client, shop: NewMerchant, bank: Bank
+) -> None:
+    system.fault("processor.after_answer", "kill")
+    with ThreadPoolExecutor(20) as pool:
+        asked = [
+            pool.submit(retried, client, lambda: client.charge(idempotency_key="one-key")) for _ in range(20)
+        ]
+        system.wait_for_fault("processor.after_answer")
+        system.web.restart()
+        answers = [future.result() for future in asked]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    check_done_once(shop, bank, answers[0])
+    assert Charge.objects.filter(merchant=shop.merchant).count() == 1
+    assert unconfirmed(shop) == 0
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_refund_survives_kill_9(
     system: System, client: Client, shop: NewMerchant, bank: Bank, point: str
