@@ -59,6 +59,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         "Merchants": [
             ("Merchants", "storefront", "merchants_merchant"),
             ("Statements", "summarize", "payments_balancetransaction_statement"),
+            ("Fees", "percent", "payments_feeplan"),
             ("Receipts", "forward_to_inbox", "receipts_receipt"),
             ("Who sends receipts", "mark_email_read", "receipts_receiptsetting"),
         ],

@@ -27,6 +27,7 @@ FINANCE = {
     "webhooks.change_notification",
     "payments.change_dispute",
     "payments.accept_dispute",
+    "payments.add_feeplan",
     "controls.change_alert",
     "reconciliation.work_break",
     "reconciliation.add_reportfile",

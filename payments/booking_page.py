@@ -1,4 +1,5 @@
-"""Every booking as T-accounts, for docs/money.md: made from `bookings.py` itself, so that the page can't drift."""
+"""The chart of accounts, and every booking as T-accounts, for docs/money.md: made from `chart.py` and `bookings.py`
+themselves, so that the page can't drift."""
 
 import dataclasses
 import inspect
@@ -8,20 +9,29 @@ from typing import Any, get_type_hints
 
 from core.money import display
 from ledger.lines import Line
-from payments import bookings
+from payments import bookings, chart
 
 BEGIN, END = "<!-- made by manage.py draw_money -->", "<!-- end of what draw_money makes -->"
+CHART_BEGIN, CHART_END = "<!-- the chart, made by manage.py draw_money -->", "<!-- end of the chart -->"
 # A sale of 100.00 with a fee of 3.20.
-AMOUNTS = {"fee_minor": 320, "net_minor": 9_680, "suspense_minor": 700}
+AMOUNTS = {"fee_minor": 320, "net_minor": 9_680, "suspense_minor": 700, "rounding_minor": 1}
 USUAL_MINOR = 10_000
 WORDS = {"currency": "usd", "merchant": "acct_1", "processor": "sandbox", "source": "sandbox"}
 
 
 def filled(page: str) -> str:
-    """The page with the bookings as they are now between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{''.join(_stories())}{END}{after}"
+    """The page with the chart and the bookings as they are now, each between its two marks."""
+    with_chart = _between(page, CHART_BEGIN, CHART_END, _chart())
+    return _between(with_chart, BEGIN, END, "".join(_stories()))
+
+
+def accounts() -> dict[str, str]:
+    """The addresses of `chart.py`, with what stands there."""
+    found = {
+        function(f"<{next(iter(inspect.signature(function).parameters))}>"): inspect.getdoc(function) or ""
+        for _, function in inspect.getmembers(chart, inspect.isfunction)
+    }
+    return {address: " ".join(said.split()) for address, said in (found | chart.MEANINGS).items()}
 
 
 def events() -> list[Callable[..., list[Line]]]:
@@ -34,6 +44,17 @@ def events() -> list[Callable[..., list[Line]]]:
         and not name.startswith("_")
     ]
     return sorted(found, key=lambda function: function.__code__.co_firstlineno)
+
+
+def _between(page: str, begin: str, end: str, text: str) -> str:
+    before, mark, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{text}{end}{after}" if mark else page
+
+
+def _chart() -> str:
+    rows = [f"| `{address}` | {said} |" for address, said in sorted(accounts().items())]
+    return "\n".join(["| address | what stands there |", "|---|---|", *rows, "", ""])
 
 
 def _stories() -> Iterator[str]:

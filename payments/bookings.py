@@ -116,6 +116,26 @@ def payout_returned(payout: Money) -> list[Line]:
     ]
 
 
+def exchange_sold(merchant: str, currency: str, sold_minor: int) -> list[Line]:
+    """The merchant sells us money of one currency."""
+    return [
+        debit(chart.merchant_available(merchant), currency, sold_minor),
+        credit(chart.EXCHANGE_POSITION, currency, sold_minor),
+    ]
+
+
+def exchange_bought(merchant: str, currency: str, bought_minor: int, *, rounding_minor: int) -> list[Line]:
+    """And gets money of another one for it, rounded down; what the position gives is rounded half up, and the unit
+    between both, where there is one, is ours."""
+    lines = [
+        debit(chart.EXCHANGE_POSITION, currency, bought_minor + rounding_minor),
+        credit(chart.merchant_available(merchant), currency, bought_minor),
+    ]
+    if rounding_minor:
+        lines.append(credit(chart.EXCHANGE_ROUNDING, currency, rounding_minor))
+    return lines
+
+
 def _balance(merchant: str, *, available: bool) -> str:
     return chart.merchant_available(merchant) if available else chart.merchant_pending(merchant)
 

@@ -1,4 +1,4 @@
-"""The chart of accounts: one function per account, giving its address. Pure."""
+"""The chart of accounts: every address that we book on, and what stands there. Pure."""
 
 
 def merchant_unconfirmed(merchant: str) -> str:
@@ -22,7 +22,7 @@ def merchant_reserved(merchant: str) -> str:
 
 
 def processor_unconfirmed(processor: str) -> str:
-    """What the processor may owe us: sales whose outcome we don't know yet."""
+    """What the processor may owe us: sales, captures among them, whose outcome we don't know yet."""
     return f"processor:{processor}:unconfirmed"
 
 
@@ -36,14 +36,6 @@ def processor_clearing(processor: str) -> str:
     return f"processor:{processor}:clearing"
 
 
-FEES_EARNED = "fees:earned"
-# What has left merchants' balances and has not arrived at their banks, as far as we know.
-PAYOUTS_IN_TRANSIT = "payouts:in_transit"
-
-
-# What reports settle.
-
-
 def processor_in_transit(processor: str) -> str:
     """What the processor says that it has sent to our bank, and the bank has not."""
     return f"processor:{processor}:in_transit"
@@ -54,11 +46,27 @@ def suspense(source: str) -> str:
     return f"suspense:{source}"
 
 
-FEES_PROCESSOR = "fees:processor"
-BANK_MAIN = "bank:main"
-# What has arrived at merchants' banks, as we are told, and is not on the statement of our own account yet.
+PAYOUTS_IN_TRANSIT = "payouts:in_transit"
 PAYOUTS_SENT = "payouts:sent"
+BANK_MAIN = "bank:main"
+FEES_EARNED = "fees:earned"
+FEES_DISPUTES = "fees:disputes"
+FEES_PROCESSOR = "fees:processor"
+EXCHANGE_POSITION = "exchange:position"
+EXCHANGE_ROUNDING = "exchange:rounding"
 RECONCILIATION_ADJUSTMENTS = "adjustments:reconciliation"
 
-# What merchants pay for disputes, won ones too.
-FEES_DISPUTES = "fees:disputes"
+# Of the accounts that are there once.
+MEANINGS = {
+    PAYOUTS_IN_TRANSIT: "What has left merchants' balances and has not arrived at their banks, as far as we know.",
+    PAYOUTS_SENT: "What has arrived at merchants' banks, as we are told, and is not on the statement of our own "
+    "account yet.",
+    BANK_MAIN: "Our bank account, as its statements say.",
+    FEES_EARNED: "Our fees on captured charges.",
+    FEES_DISPUTES: "What merchants pay for disputes, won ones too.",
+    FEES_PROCESSOR: "What processors keep for their work.",
+    EXCHANGE_POSITION: "What exchanges have taken in and given out, in each currency: what we have bought or sold "
+    "short.",
+    EXCHANGE_ROUNDING: "What rounding has left to us when currencies were exchanged.",
+    RECONCILIATION_ADJUSTMENTS: "What was written off, for or against us.",
+}

@@ -255,6 +255,14 @@ class RefundExceedsDebt(BalanceInsufficient):
         )
 
 
+class ExchangeExceedsBalance(BalanceInsufficient):
+    def __init__(self, *, asked_minor: int, available_minor: int, currency: str) -> None:
+        super().__init__(
+            f"{display(asked_minor, currency)} can't be sold: {display(available_minor, currency)} are available.",
+            param="sold_minor",
+        )
+
+
 class NoBankAccount(InvalidRequest):
     def __init__(self, currency: str) -> None:
         super().__init__(

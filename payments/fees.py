@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from core.errors import InvalidRequest
-from core.money import CURRENCIES, decimals, share
+from core.money import CURRENCIES, decimals, display, share
 
 MILLION = 1_000_000
 MAX_RULES = 50
@@ -118,6 +118,29 @@ def _faults(rule: Rule, *, home_country: str, last: bool) -> Iterator[str]:
         yield "it fits every payment, so the rules behind it would never be asked"
     if len({decimals(currency) for currency in rule.currencies if currency in CURRENCIES}) > 1:
         yield "its currencies must have the same number of decimals"
+
+
+def in_words(rule: Rule, home_country: str) -> str:
+    """`EUR, Visa, cards from DE: 1.5 % + 0.25 EUR, at least 1.00 EUR`, for people. Amounts of several currencies are
+    in the smallest unit of each."""
+
+    def amount(minor: int) -> str:
+        return display(minor, rule.currencies[0]) if len(rule.currencies) == 1 else f"{minor} (smallest unit)"
+
+    whom = [", ".join(rule.currencies).upper(), ", ".join(brand.capitalize() for brand in rule.card_brands)]
+    if rule.card_countries:
+        whom.append(f"cards from {', '.join(rule.card_countries)}")
+    if rule.card_origin:
+        whom.append(f"cards from {'' if rule.card_origin == DOMESTIC else 'outside of '}{home_country}")
+    whole, rest = divmod(rule.share_millionths, MILLION // 100)
+    price = f"{whole}.{rest:04d}".rstrip("0").rstrip(".") + " %"
+    if rule.fixed_minor:
+        price += f" + {amount(rule.fixed_minor)}"
+    if rule.minimum_minor:
+        price += f", at least {amount(rule.minimum_minor)}"
+    if rule.maximum_minor is not None:
+        price += f", at most {amount(rule.maximum_minor)}"
+    return f"{', '.join(filter(None, whom)) or 'all other payments'}: {price}"
 
 
 def dispute_fee(currency: str, fees_minor: Mapping[str, int]) -> int:

@@ -20,10 +20,13 @@ TICK = timedelta(microseconds=1)
 HEADINGS = {
     "sale_confirmed": "Sales",
     "refund_started": "Refunds",
+    "late_refund_started": "Refunds",
     "refund_reversed": "Refunds that did not arrive",
     "refund_returned": "Refunds that did not arrive",
     "dispute_opened": "Disputes",
     "dispute_won": "Disputes won",
+    "exchange_sold": "Exchanged for other currencies",
+    "exchange_bought": "Exchanged from other currencies",
 }
 FEES = {"fees:earned": "Fees", "fees:disputes": "Dispute fees"}
 LAST = {

@@ -5,6 +5,7 @@ from payments.models.balance import BalanceTransaction
 from payments.models.charge import Charge
 from payments.models.dispute import Dispute
 from payments.models.evidence import EvidenceFile
+from payments.models.exchange import Exchange
 from payments.models.fee_plan import FeePlan
 from payments.models.intent import PaymentIntent
 from payments.models.operation import Operation
@@ -21,6 +22,7 @@ __all__ = [
     "Charge",
     "Dispute",
     "EvidenceFile",
+    "Exchange",
     "FeePlan",
     "Operation",
     "Owned",

@@ -3,7 +3,7 @@
 from django.db import models
 from django_fsm import FSMField, transition
 
-from payments.fields import by_day, once, prefixed
+from payments.fields import by_day, once, prefixed, text
 from payments.models.charge import Charge
 from payments.models.owned import Owned
 from payments.models.payout import Payout
@@ -49,6 +49,8 @@ class BalanceTransaction(Owned):
     fee_minor = models.BigIntegerField(default=0, db_default=0)
     currency = models.CharField(max_length=3)
     available_on = models.DateTimeField()
+    # What one unit of the sold currency bought, as it was quoted; empty where nothing was exchanged.
+    exchange_rate = text(20)
     # The reference of the ledger's transaction that booked it.
     ledger_reference = models.CharField(max_length=100)
     # The payout on schedule that paid it out.

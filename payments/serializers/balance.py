@@ -49,7 +49,8 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
         "created": unix(row.created_at),
         "currency": row.currency,
         "description": None,
-        "exchange_rate": None,
+        # A number on the wire; its digits are the quote's.
+        "exchange_rate": float(row.exchange_rate) if row.exchange_rate else None,
         "fee": row.fee_minor,
         "fee_details": fees if row.fee_minor else [],
         "net": row.net_minor,
@@ -64,6 +65,8 @@ def balance_transaction(row: BalanceTransaction) -> dict[str, Any]:
 def _category(row: BalanceTransaction) -> str:
     if row.source.startswith("dp_"):
         return "dispute" if row.amount_minor < 0 else "dispute_reversal"
+    if row.source.startswith("fx_"):
+        return "other_adjustment"
     if row.type in (Type.RESERVE_HOLD, Type.RESERVE_RELEASE):
         return "risk_reserved_funds"
     return row.type

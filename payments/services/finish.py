@@ -23,10 +23,11 @@ from payments.models import Operation
 from payments.outcomes import cleaned
 from payments.queries import available_on, refunded_minor
 from payments.services.load import lock_undertaking, undertaking_of
+from payments.services.payout_alerts import now_known, tell_of_other_amount, tell_of_unknown
 from payments.services.records import record, record_of, timeline
 from payments.services.start import jsonb, ledger_columns
 from payments.services.timing import LOOKS_BEFORE_A_PERSON
-from processors.protocol import Outcome
+from processors.protocol import Arrived, Outcome
 from webhooks.kick import kick
 
 CHARGE_FINISH = load_statement("charge_finish.sql")
@@ -115,6 +116,10 @@ def _doubt(attempt: Undertaking, outcome: Outcome, actor: Actor) -> Answer:
         timeline(
             attempt, "outcome.escalated", actor, reason="The processor does not tell: a person must ask it."
         )
+        if isinstance(attempt, PayoutAttempt):
+            tell_of_unknown(attempt, reason)
+    if isinstance(attempt, PayoutAttempt) and isinstance(outcome, Arrived):
+        tell_of_other_amount(attempt, outcome.amount_minor)
     if operation.claim_id is not None:
         let_go(operation.claim_id)
     return pending_answer(attempt)
@@ -130,6 +135,8 @@ def write(
     match attempt:
         case PayoutAttempt(payout=payout):
             payout.save()
+            if operation.escalated_at is not None:
+                now_known(attempt)
         case Attempt(charge=charge, intent=intent, refund=refund):
             if operation.kind != Operation.Kind.REFUND:
                 charge.save()

@@ -2,10 +2,13 @@
 
 import json
 from fractions import Fraction
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,3 +226,22 @@ def test_a_charge_keeps_its_plan_and_is_not_captured_without_its_price(
             with pytest.raises(psycopg.errors.CheckViolation, match="without its price"), raw.transaction():
                 raw.execute(TOLD, [charge.pk])
                 raw.execute(CAPTURE, [fee, charge.pk])
+
+
+def test_the_command_makes_a_version_and_shows_it_in_words(shop: NewMerchant, tmp_path: Path) -> None:
+    said = StringIO()
+    file = tmp_path / "plan.json"
+    file.write_text('[{"share_millionths": 12345, "currencies": ["eur"]}, {"share_millionths": 29000}]')
+    name = shop.merchant.public_id
+    call_command("fee_plan", name, "--file", str(file), "--reason", "Agreed.", stdout=said)
+    call_command("fee_plan", name, stdout=said)
+    assert said.getvalue().count("EUR: 1.2345 %\n  all other payments: 2.9 %\n") == 2
+    assert FeePlan.objects.get(merchant=shop.merchant).reason == "Agreed."
+    file.write_text("[{]")
+    for arguments, wrong in (
+        ([name, "--file", str(file)], "--reason"),
+        ([name, "--file", str(file), "--reason", "x"], "can't be read"),
+        (["acct_none"], "No such merchant"),
+    ):
+        with pytest.raises(CommandError, match=wrong):
+            call_command("fee_plan", *arguments)

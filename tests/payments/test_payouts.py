@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from controls.models import Alert
 from core.errors import InvalidRequest, ResourceMissing
 from ledger.queries import balance
 from merchants.auth import Caller, caller_of
@@ -168,6 +169,11 @@ def test_an_unknown_payout_is_a_person_s_after_a_day(
     assert send(payout).escalated_at is not None
     kinds = Payout.objects.get(public_id=payout["id"]).timeline.values_list("kind", flat=True)
     assert "outcome.escalated" in kinds
+    alert = Alert.objects.get(kind="payout_unknown", subject=payout["id"])
+    assert (alert.state, alert.amount_minor) == ("open", 5_000)
+    send(payout)
+    alert.refresh_from_db()
+    assert (state(payout), alert.state, alert.resolved_by) == ("in_transit", "resolved", "Tollgate")
 
 
 def test_another_amount_than_ours_is_no_answer(
@@ -176,6 +182,20 @@ def test_another_amount_than_ours_is_no_answer(
     payout = pay_out(caller, key)
     bank.script.append(Arrived("po_1", 4_999))
     assert (send(payout).state, state(payout)) == ("unknown", "pending")
+    assert Alert.objects.get(kind="payout_amount_differs", subject=payout["id"]).amount_minor == -1
+
+
+def test_another_amount_that_arrives_later_is_a_person_s_to_explain(
+    caller: Caller, bank: ScriptedBank, charge: str, key: Any
+) -> None:
+    payout = pay_out(caller, key)
+    operation = send(payout)
+    hear(bank, operation, Arrived("po_1", 4_990))
+    hear(bank, operation, Arrived("po_1", 4_990))
+    assert state(payout) == "in_transit"
+    alert = Alert.objects.get(kind="payout_amount_differs", subject=payout["id"])
+    assert (alert.amount_minor, alert.currency, alert.times) == (-10, "usd", 2)
+    assert "49.90 USD of" in alert.message and "we had 50.00 USD sent" in alert.message
 
 
 def test_a_payout_above_what_is_available_is_refused(
@@ -209,7 +229,7 @@ def test_impossible_amounts_are_refused(
 def test_there_must_be_an_account(caller: Caller, bank: ScriptedBank, charge: str, key: Any) -> None:
     with pytest.raises(NoBankAccount):
         create_payout(caller=caller, asked=NewPayout(100, "eur"), key=key("p"))
-    with pytest.raises(PayoutRefused) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         create_payout(caller=caller, asked=NewPayout(100, "usd", destination="ba_other"), key=key("q"))
     assert raised.value.param == "destination"
 
