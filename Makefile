@@ -17,7 +17,7 @@ help:
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one)"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges per second, next to what the database alone can do"
-	@echo "make screenshots   docs/console.png, taken from a running console (needs a Chromium)"
+	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
 run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor

@@ -24,5 +24,6 @@ urlpatterns = [
 ]
 
 handler400 = "gateway.views.bad_request"
+handler403 = "gateway.views.forbidden"
 handler404 = "gateway.views.not_found"
 handler500 = "gateway.views.server_error"

@@ -1,6 +1,10 @@
 """Health, and the framework's own errors: JSON for the API, whose clients can read nothing else."""
 
+from typing import Any
+
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
 from django.views import defaults
 
 from core.errors import TollgateError
@@ -20,6 +24,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return error_response(refusal)
     answer = unrecognized(request.method or "", request.path)
     return JsonResponse(answer["body"], status=answer["status"])
+
+
+def forbidden(request: Any, exception: Exception) -> HttpResponse:
+    """Says whose page it is not, and leads back."""
+    if not request.user.is_authenticated:
+        return defaults.permission_denied(request, exception)
+    context = {
+        "title": "This is not for your role",
+        "site_title": admin.site.site_title,
+        "roles": list(request.user.groups.order_by("name").values_list("name", flat=True)),
+    }
+    return TemplateResponse(request, "console/forbidden.html", context, status=403).render()
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""`python -m tests.console [FOLDER]` takes the README's picture of the console; with a folder, all."""
+"""`python -m tests.console [FOLDER]` takes the pictures that docs/ shows; into a folder, dark and of a tablet too."""
 
 import importlib
 import os

@@ -1,17 +1,30 @@
-"""Pictures of the running console, for the README: makes a day's business through the API and looks at it."""
+"""Pictures of the running console, for docs/: makes a day's business through the API and looks at it."""
 
+import io
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from PIL import Image
 from playwright.sync_api import Page
 
+from controls.approvals import Wish, ask_for_approval
+from controls.models import Threshold
+from core.money import display
 from gateway.addresses import free_port
 from merchants.services import NewMerchant, create_merchant
+from payments.attempts import Actor
+from payments.models import Charge
+from payments.services.bank_accounts import name_bank_account
+from payments.services.disputes import learn_disputes
+from reconciliation.services.importing import import_report
 from tests.console.browser import chromium, log_in, open_page
 from tests.console.world import World, start_world
+from tests.reconciliation.conftest import Desk as Bookkeeper
+from tests.reconciliation.conftest import processor_at
 from tests.support.bank import Bank
 from tests.support.client import Client
 from tests.support.servers import ROOT, start_servers
@@ -20,7 +33,10 @@ from webhooks.services.deliver import deliver_due
 from webhooks.services.endpoints import create_endpoint
 from webhooks.services.relay import relay
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "console"
+# The bank opens its disputes a second after the sale.
+BANK_DISPUTES_AFTER_SECONDS = 2
+COLOURS = 128
 PASSWORD = "only-for-these-pictures"
 CARDS = ["tok_visa", "tok_mastercard", "tok_amex", "tok_visa", "tok_visa_debit", "tok_discover"]
 SALES = [
@@ -40,14 +56,19 @@ def main() -> None:
     with ExitStack() as stack:
         world = start_world(stack, start_servers(stack))
         stack.enter_context(world.looked_at())
+        stack.enter_context(processor_at(world.bank_url))
         charge = a_days_business(world, stack.enter_context(Receiver()))
         get_user_model().objects.create_superuser("maria", password=PASSWORD, first_name="Maria")
+        folder.mkdir(exist_ok=True)
         with open_page(program, height=900) as page:
             log_in(page, world.url, user="maria", password=PASSWORD)
-            folder.mkdir(exist_ok=True)
-            take(page, folder / "console.png")
+            take_all(page, world.url, folder, charge)
             if folder != DOCS:
-                take_all(page, world.url, folder, charge)
+                page.emulate_media(color_scheme="dark")
+                take_all(page, world.url, folder, charge, "-dark")
+                page.emulate_media(color_scheme="light")
+                page.set_viewport_size({"width": 820, "height": 1180})
+                take_all(page, world.url, folder, charge, "-tablet")
 
 
 def a_days_business(world: World, receiver: Receiver) -> str:
@@ -71,6 +92,7 @@ def a_days_business(world: World, receiver: Receiver) -> str:
     client.post("/v1/refunds", {"charge": part, "amount": 900, "reason": "requested_by_customer"})
     bank.fault("no_answer", times=1)
     made[1][0].charge(amount=18_000, description="Order 1052, rain jacket")
+    what_needs_people(world, shops)
     while relay():
         pass
     deliver_due()
@@ -89,48 +111,69 @@ def listen(shop: NewMerchant, url: str) -> None:
     )
 
 
-def take_all(page: Page, url: str, folder: Path, charge: str) -> None:
-    page.goto(f"{url}/admin/payments/charge/")
-    take(page, folder / "charges.png")
-    page.click("text=Filters")
-    take(page, folder / "filters.png")
-    page.goto(f"{url}/admin/payments/charge/?q={charge}")
-    page.click(f"text={charge}")
-    take(page, folder / "charge.png", full_page=True)
-    page.click(".tg-actions a")
-    take(page, folder / "refund_form.png")
-    for name, path in PAGES.items():
-        page.goto(f"{url}/admin/{path}")
-        take(page, folder / f"{name}.png")
-    page.goto(f"{url}/admin/merchants/merchant/add/")
-    page.fill("input[name=name]", "Harbour Books")
-    page.click("form[data-once] button[type=submit]")
-    take(page, folder / "keys.png")
-    page.emulate_media(color_scheme="dark")
-    page.goto(f"{url}/admin/")
-    take(page, folder / "dark.png")
+def what_needs_people(world: World, shops: list[NewMerchant]) -> None:
+    """Disputes, a payout, a report of which two lines differ, and refunds that wait for a second person."""
+    client = Client(world.url, shops[0].keys["sk_test"])
+    sales = [
+        client.charge(amount=amount, description=said, source=source).json()["id"]
+        for amount, said, source in (
+            (34_900, "Order 1053, drill", "tok_createDispute"),
+            (12_050, "Order 1054, kettle", "tok_createDisputeProductNotReceived"),
+            (96_000, "Order 1055, sofa", "tok_bypassPending"),
+            (41_500, "Order 1056, desk", "tok_bypassPending"),
+        )
+    ]
+    desk = Bookkeeper(world)
+    time.sleep(BANK_DISPUTES_AFTER_SECONDS)
+    for charge in Charge.objects.filter(public_id__in=sales[:2]):
+        learn_disputes(charge, Actor("notification"))
+    desk.err(sales[2], "other_amount")
+    desk.err(sales[3], "other_fee")
+    import_report(
+        io.BytesIO(desk.close(desk.today)), terms=desk.terms, name=f"sandbox-{desk.today}.csv", actor="otto"
+    )
+    bank = {"country": "US", "routing_number": "110000000", "account_number": "000123456789"}
+    name_bank_account(shops[0].merchant, livemode=False, currency="usd", holder="Northwind Outdoor", **bank)
+    client.post("/v1/payouts", {"amount": 45_000, "currency": "usd"})
+    otto = get_user_model().objects.create_user("otto", is_staff=True)
+    Threshold.objects.create(action="refund", currency="usd", amount_minor=20_000)
+    for charge_id, amount in ((sales[2], 96_000), (sales[3], 41_500)):
+        wish = Wish(
+            action="refund",
+            subject=charge_id,
+            summary=f"Refund {display(amount, 'usd')} of {charge_id}.",
+            livemode=False,
+            merchant_id=shops[0].merchant.pk,
+            currency="usd",
+            amount_minor=amount,
+        )
+        ask_for_approval(wish, key=charge_id, maker=otto, reason="The customer sent it back.")
 
 
+# What people look at all day; in this order docs/console.md shows them.
 PAGES = {
-    "merchants": "merchants/merchant/",
-    "merchant": "merchants/merchant/1/change/",
-    "roll": "merchants/merchant/1/keys/1/roll/",
-    "refunds": "payments/refund/",
-    "refund": "payments/refund/1/change/",
-    "intents": "payments/paymentintent/",
-    "intent": "payments/paymentintent/1/change/",
-    "operations": "payments/operation/?outcome=open",
-    "operation": "payments/operation/1/change/",
-    "balances": "payments/balancetransaction/",
-    "balance": "payments/balancetransaction/1/change/",
-    "trial_balance": "ledger/ledgeraccount/trial-balance/",
-    "ledger_transactions": "ledger/ledgertransaction/",
-    "deliveries": "webhooks/delivery/",
-    "events": "webhooks/event/",
-    "people": "auth/user/",
+    "home": "",
+    "charges": "payments/charge/",
+    "charge": "payments/charge/?q={charge}",
+    "disputes": "payments/dispute/",
+    "workbench": "reconciliation/break/",
+    "payouts": "payments/payout/",
+    "approvals": "controls/approval/",
+    "trial-balance": "ledger/ledgeraccount/trial-balance/",
 }
+
+
+def take_all(page: Page, url: str, folder: Path, charge: str, suffix: str = "") -> None:
+    for name, path in PAGES.items():
+        page.goto(f"{url}/admin/{path.format(charge=charge)}")
+        if name == "charge":
+            page.click(f"text={charge}")
+        take(page, folder / f"{name}{suffix}.png")
 
 
 def take(page: Page, file: Path, **options: Any) -> None:
     page.wait_for_load_state("networkidle")
     page.screenshot(path=file, **options)
+    # So many colours are enough for a page, in a third of the bytes.
+    with Image.open(file) as picture:
+        picture.convert("RGB").quantize(COLOURS).save(file, optimize=True)

@@ -35,6 +35,10 @@ class StateFilter(SelectFilter):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
+    export_fields = [
+        *("processor", "notification_id", "kind", "reference", "dispute_id", "problem", "attempts"),
+        *("received_at", "applied_at"),
+    ]
     list_display = [
         "notification_id",
         "processor",
