@@ -1,10 +1,12 @@
 """How the console words payments: states with their colours, cards, and who did it."""
 
+from datetime import UTC
+
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.showing import badge, moment, words
+from core.showing import badge, words
 from payments.models import Charge, Dispute
 
 BRANDS = {"amex": "Amex", "jcb": "JCB", "unionpay": "UnionPay"}
@@ -67,7 +69,14 @@ def deadline(dispute: Dispute) -> SafeString | str:
         sign = badge(f"{int(left.total_seconds() // 3600)} hours left", "bad")
     else:
         sign = badge(f"{days} day{'' if days == 1 else 's'} left", "open" if days < 3 else "quiet")
-    return format_html("{} {}", sign, moment(dispute.due_by))
+    until = dispute.due_by.astimezone(UTC)
+    return format_html(
+        '<span class="tg-deadline">{} <time datetime="{}" title="{}">{} <small>UTC</small></time></span>',
+        sign,
+        until.isoformat(),
+        until.strftime("%d %b %Y %H:%M:%S UTC"),
+        until.strftime("%d %b %H:%M"),
+    )
 
 
 def card_text(charge: Charge) -> str:

@@ -79,6 +79,8 @@ class EvidenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
         file, shows = found.get("file"), found.get("shows")
+        if not file and all(found.get(name, "") == self.initial.get(name, "") for name in TEXTS):
+            raise forms.ValidationError("Nothing was changed.")
         if file and not shows:
             self.add_error("shows", "Say what the file shows: the bank sorts by it.")
         if file and file.size > MOST_FILE_BYTES:

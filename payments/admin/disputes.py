@@ -90,7 +90,6 @@ class DisputeAdmin(PaymentAdmin):
         "answer",
         "merchant",
         "mode",
-        "created",
     ]
     list_display_links = None
     list_select_related = ["merchant", "charge"]
@@ -133,7 +132,7 @@ class DisputeAdmin(PaymentAdmin):
 
     def page(self, request: HttpRequest, dispute: Any) -> dict[str, Any]:
         charge = dispute.charge
-        open_to = dispute.state in Dispute.ANSWERABLE and not dispute.wanted
+        open_to = _can_be_answered(dispute)
         (balances,) = balances_of_disputes([dispute]).values()
         return {
             "title": f"Dispute {dispute.public_id}",
@@ -180,6 +179,8 @@ class DisputeAdmin(PaymentAdmin):
     def evidence(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Writes evidence down; the bank hears nothing of it yet."""
         dispute = self._dispute(request, pk, "payments.change_dispute")
+        if not _can_be_answered(dispute):
+            return self._too_late(request, dispute)
         form = EvidenceForm(dispute, request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             said = Response(form.texts(dispute), files=form.new_files(), reason=form.cleaned_data["why"])
@@ -199,6 +200,8 @@ class DisputeAdmin(PaymentAdmin):
 
     def submit(self, request: HttpRequest, pk: int) -> HttpResponse:
         dispute = self._dispute(request, pk, "payments.change_dispute")
+        if not _can_be_answered(dispute):
+            return self._too_late(request, dispute)
         form = FinalForm(SUBMITTED, request.POST or None)
         if request.method == "POST" and form.is_valid():
             said = Response(submit=True, reason=form.cleaned_data["why"])
@@ -211,6 +214,8 @@ class DisputeAdmin(PaymentAdmin):
 
     def accept(self, request: HttpRequest, pk: int) -> HttpResponse:
         dispute = self._dispute(request, pk, "payments.accept_dispute")
+        if not _can_be_answered(dispute):
+            return self._too_late(request, dispute)
         form = FinalForm(ACCEPTED, request.POST or None)
         if request.method == "POST" and form.is_valid():
             why = form.cleaned_data["why"]
@@ -235,6 +240,10 @@ class DisputeAdmin(PaymentAdmin):
         if not (self.has_view_permission(request) and request.user.has_perm(right)):
             raise PermissionDenied
         return get_object_or_404(Dispute.objects.select_related("charge", "merchant"), pk=pk)
+
+    def _too_late(self, request: HttpRequest, dispute: Dispute) -> HttpResponse:
+        messages.warning(request, f"{dispute.public_id} can't be answered any more: it was, or it has ended.")
+        return self.back_to(dispute)
 
     def _done(
         self, request: Any, form: Any, dispute: Dispute, what: str, do: Callable[[Actor], object]
@@ -276,6 +285,10 @@ class DisputeAdmin(PaymentAdmin):
             files=_files(dispute),
             loss=money(dispute.amount_minor, dispute.currency),
         )
+
+
+def _can_be_answered(dispute: Dispute) -> bool:
+    return dispute.state in Dispute.ANSWERABLE and not dispute.wanted
 
 
 def _texts(dispute: Dispute) -> list[tuple[str, str]]:

@@ -2,12 +2,8 @@
 once. It speaks the protocol of the real adapters."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from django.db import connection
 
 from processors.protocol import (
     ActionRequired,
@@ -30,56 +26,20 @@ from processors.protocol import (
     Unknown,
     VoidRequest,
 )
+from tests.fuzz.complaints import NOT_ALLOWED, Account, Complaints
 from tests.fuzz.street import Crash, Look, Order, Street
 
 Request = AuthorizationRequest | FollowUp
-NOT_ALLOWED = Declined("not_allowed")
 
 
-@dataclass(slots=True)
-class Account:
-    """An authorization, and the money that moved under it."""
-
-    id: str
-    reference: str
-    payment: str
-    amount_minor: int
-    currency: str
-    captures: bool
-    # challenged | authenticated | approved | declined | voided | lapsed | undone
-    state: str = "approved"
-    decline_code: str = ""
-    captured_minor: int = 0
-    refunded_minor: int = 0
-
-    @property
-    def took_minor(self) -> int:
-        return self.captured_minor - self.refunded_minor
-
-    @property
-    def holds(self) -> bool:
-        return self.state == "approved" and not self.captured_minor
-
-    @property
-    def challenged(self) -> bool:
-        return self.state in ("challenged", "authenticated")
-
-    def approve(self) -> None:
-        self.state = "approved"
-        self.captured_minor = self.amount_minor if self.captures else 0
-
-    def decline(self, code: str) -> None:
-        self.state, self.decline_code = "declined", code
-
-
-class Bank:
+class Bank(Complaints):
     capabilities = Capabilities()
 
     def __init__(self, name: str, street: Street, *, takes_at_challenge: bool) -> None:
         """`takes_at_challenge`: a passed challenge moves the money at once; else the completion does."""
+        super().__init__(street)
         self.name = name
         self.takes_at_challenge = takes_at_challenge
-        self.accounts: dict[str, Account] = {}
         self.by_reference: dict[str, Account] = {}
         self.answers: dict[str, Outcome] = {}
         self.tombstones: set[str] = set()
@@ -88,10 +48,7 @@ class Bank:
         self.deeds: Counter[str] = Counter()
         # References of which the bank said that nothing was done, and that took or held money all the same.
         self.broke_its_word: set[str] = set()
-        self.news: list[str] = []
         self._asked: dict[str, Request] = {}
-        self._street = street
-        self._lock = threading.RLock()
 
     # What the gateway may call.
 
@@ -129,7 +86,11 @@ class Bank:
             account = self.by_reference.get(reference)
             if account is None:
                 self.tombstones.add(reference)
-            elif account.refunded_minor or account.captured_minor not in (0, self._own_capture(account)):
+            elif (
+                account.refunded_minor
+                or self.disputes_of(account)
+                or account.captured_minor not in (0, self._own_capture(account))
+            ):
                 return self._account_word(account)
             elif account.state != "declined":
                 account.state, account.captured_minor = "undone", 0
@@ -139,7 +100,7 @@ class Bank:
         if headers.get("signature") != self.name:
             raise NotificationRefused("not signed")
         told = json.loads(body)
-        return Notification(told["id"], told["reference"], "")
+        return Notification(told["id"], told["reference"], told["kind"])
 
     # What happens at the bank by itself.
 
@@ -314,7 +275,3 @@ class Bank:
     def _count(self, reference: str) -> None:
         self.deeds[reference] += 1
         self.news.append(reference)
-
-    def _watch(self, call: str) -> None:
-        if connection.in_atomic_block or connection.connection is not None:
-            self._street.complaints.append(f"{call} was made with a transaction or a connection held")

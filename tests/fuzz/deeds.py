@@ -29,6 +29,9 @@ class Deed(StrEnum):
     SWEEP = "sweep"
     LOOK_AFTER = "look after"
     NOTIFICATIONS = "apply notifications"
+    ANSWER = "answer a dispute"
+    LOOK_AFTER_DISPUTES = "look after disputes"
+    FIND_DISPUTES = "find disputes"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def _suits(seen: Seen, deed: Deed, target: Target) -> bool:
             return intent.state not in ("succeeded", "canceled", "processing")
         case Deed.REFUND:
             return state in ("captured", "authorized")
+        case Deed.ANSWER:
+            return charge is not None and bool(seen.disputes_of(charge))
         case Deed.COME_BACK:
             return bool(state == "requires_action")
         case _:
@@ -118,6 +123,16 @@ def prepare(world: World, deed: Deed, target: Target, part: int) -> Act:
             return lambda: world.send(sent)
         case Deed.LOOK_AFTER:
             return world.look_after
+        case Deed.ANSWER if charge is not None and (own := world.now.disputes_of(charge)):
+            here = f"/v1/disputes/{own[-1].public_id}"
+            if part % 3 == 0:
+                return _posting(world, f"{here}/close", {})
+            said = {"evidence[customer_name]": f"Ada {part}", "submit": "true" if part % 3 == 1 else None}
+            return _posting(world, here, said)
+        case Deed.LOOK_AFTER_DISPUTES:
+            return world.look_after_disputes
+        case Deed.FIND_DISPUTES:
+            return world.find_disputes
         case Deed.NOTIFICATIONS:
             return world.apply_notifications
         case _:

@@ -10,7 +10,7 @@ from django.db import models
 from django_fsm import FSMField
 
 from ledger.checks import registered, title
-from payments.models import Charge, Operation, PaymentIntent, Refund
+from payments.models import Charge, Dispute, Operation, PaymentIntent, Refund
 from payments.models.intent import BINDING
 from tests.fuzz.seen import Row, Seen
 
@@ -22,6 +22,7 @@ CHANGING: dict[str, tuple[type[models.Model], str]] = {
     "charges": (Charge, "charge"),
     "operations": (Operation, "operation"),
     "refunds": (Refund, "refund"),
+    "disputes": (Dispute, "dispute"),
 }
 OPEN = Operation.OPEN
 
@@ -276,6 +277,9 @@ def clearing_is_what_our_charges_and_refunds_say(seen: Seen) -> None:
         for refund in seen.refunds_of(charge):
             if refund.state == "succeeded" and not refund.voids:
                 owed[f"processor:{charge.processor}:clearing", charge.currency] -= refund.amount_minor
+        for dispute in seen.disputes_of(charge):
+            if dispute.balance_transaction and not dispute.reversal_balance_transaction:
+                owed[f"processor:{charge.processor}:clearing", charge.currency] -= dispute.amount_minor
     for place, amount in owed.items():
         assert seen.balance(*place) == amount, f"{place}: {seen.balance(*place)}, not {amount}"
 
@@ -345,7 +349,9 @@ def _same(row: Row, told: list[str], expected: Counter[str], types: set[str]) ->
 @always
 def every_event_has_its_object_and_goes_out(seen: Seen) -> None:
     objects: dict[str, Any] = {
-        row.public_id: row for rows in (seen.intents, seen.charges, seen.refunds) for row in rows.values()
+        row.public_id: row
+        for rows in (seen.intents, seen.charges, seen.refunds, seen.disputes)
+        for row in rows.values()
     }
     for event in seen.events:
         assert event.object_id in objects, f"{event.type} is about {event.object_id}, which is nowhere"
@@ -378,9 +384,38 @@ def every_claimed_key_has_its_answer(seen: Seen) -> None:
 def our_books_are_the_banks_to_the_cent(seen: Seen) -> None:
     for bank in seen.banks:
         for currency in CURRENCIES:
-            took = sum(each.took_minor for each in bank.accounts.values() if each.currency == currency)
+            took = sum(
+                each.took_minor - bank.disputed_minor(each)
+                for each in bank.accounts.values()
+                if each.currency == currency
+            )
             booked = seen.balance(f"processor:{bank.name}:clearing", currency)
             assert booked == took, f"{bank.name} has {took} {currency}, our books say {booked}"
+
+
+@always
+def a_dispute_is_booked_once_and_told_once(seen: Seen) -> None:
+    """However often, in whatever order and by how many it was heard of."""
+    booked = Counter((row.source, row.amount_minor < 0) for row in seen.balances if row.type == "adjustment")
+    for dispute in seen.disputes.values():
+        assert dispute.processor_id in seen.bank(dispute.processor).reports, dispute.public_id
+        taken, won = dispute.balance_transaction is not None, dispute.state == "won"
+        assert (booked[dispute.public_id, True], booked[dispute.public_id, False]) == (taken, won), dispute
+        told = Counter(seen.events_of(dispute))
+        expected = {"created": 1, "funds_withdrawn": taken, "funds_reinstated": won}
+        expected["closed"] = dispute.next_look_at is None
+        for type_, number in expected.items():
+            assert told[f"charge.dispute.{type_}"] == number, (dispute.state, told)
+    ids = Counter(dispute.processor_id for dispute in seen.disputes.values())
+    assert all(count == 1 for count in ids.values()), ids
+
+
+@at_rest
+def our_disputes_stand_where_the_banks_do(seen: Seen) -> None:
+    ours = {dispute.processor_id: dispute.state for dispute in seen.disputes.values()}
+    theirs = {id: report.state for bank in seen.banks for id, report in bank.reports.items()}
+    assert ours == theirs
+    assert not any(dispute.wanted for dispute in seen.disputes.values())
 
 
 @at_rest

@@ -22,7 +22,7 @@ AUTHORIZATION_IS_OVER = timedelta(days=8)
 MOODS = [*Order, Order.CHALLENGES, Order.SILENT, Order.LOST, Order.LATE]
 NOT_DONE = [Order.UNREACHABLE, Order.TURNS_AWAY, Order.LIES]
 # Those that a bank hears of.
-CALLS = [Deed.CONFIRM, Deed.CAPTURE, Deed.CANCEL, Deed.REFUND, Deed.COME_BACK, Deed.SWEEP]
+CALLS = [Deed.CONFIRM, Deed.CAPTURE, Deed.CANCEL, Deed.REFUND, Deed.COME_BACK, Deed.SWEEP, Deed.ANSWER]
 
 picks = st.integers(0, 7)
 parts = st.integers(0, 6)
@@ -171,6 +171,21 @@ class Gateway(Steps):
                 if told:
                     self.world.notify(bank, reference, times=1)
                     self.world.apply_notifications()
+
+    @rule(pick=picks, choice=st.integers(0, 5), told=st.booleans())
+    def a_cardholder_disputes(self, pick: int, choice: int, told: bool) -> None:
+        """Or their bank goes on with what they said before; we hear of it, or do not."""
+        with self.step("a dispute moves"):
+            if found := self.any_of(lambda bank: bank.taken, pick):
+                bank, account = found
+                bank.move_dispute(account, choice)
+                if told:
+                    self.world.notify(bank, account.reference, times=1)
+                    self.world.apply_notifications()
+
+    @rule(pick=picks, part=parts, any_state=rarely, faults=faults)
+    def answer_dispute(self, pick: int, part: int, any_state: bool, faults: Faults) -> None:
+        self.do(Deed.ANSWER, pick, part, faults, any_state=any_state)
 
     @rule(pick=picks, times=st.integers(1, 2), apply=st.booleans(), faults=faults)
     def notify(self, pick: int, times: int, apply: bool, faults: Faults) -> None:

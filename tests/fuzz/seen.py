@@ -17,6 +17,7 @@ CHANGING = {
     "charges": "payments_charge",
     "operations": "payments_operation",
     "refunds": "payments_refund",
+    "disputes": "payments_dispute",
     "claims": "idempotency_claim",
 }
 GROWING = {
@@ -58,6 +59,7 @@ class Seen:
     charges: dict[int, Row] = field(default_factory=dict)
     operations: dict[int, Row] = field(default_factory=dict)
     refunds: dict[int, Row] = field(default_factory=dict)
+    disputes: dict[int, Row] = field(default_factory=dict)
     claims: dict[int, Row] = field(default_factory=dict)
     timeline: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -75,6 +77,9 @@ class Seen:
 
     def refunds_of(self, charge: Row) -> list[Row]:
         return [refund for refund in self.refunds.values() if refund.charge_id == charge.id]
+
+    def disputes_of(self, charge: Row) -> list[Row]:
+        return [dispute for dispute in self.disputes.values() if dispute.charge_id == charge.id]
 
     def intent_of(self, charge: Row) -> Row:
         return self.intents[charge.payment_intent_id]

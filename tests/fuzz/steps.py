@@ -119,6 +119,8 @@ class Steps(RuleBasedStateMachine):
                 before = len(self.world.now.timeline)
                 self.world.sweep()
                 self.world.look_after()
+                self.world.find_disputes()
+                self.world.look_after_disputes()
                 for operation in self.world.look().operations.values():
                     learn(operation.public_id, Actor("fuzz"))
                 if len(self.world.look().timeline) == before:

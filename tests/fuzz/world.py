@@ -24,6 +24,8 @@ from merchants.services import create_merchant
 from payments import health, routing
 from payments.addresses import return_address
 from payments.services import breaker
+from payments.services.answer_dispute import look_after_disputes
+from payments.services.find_disputes import find_disputes
 from payments.services.look_after import look_after_charges
 from payments.services.notifications import apply_notifications
 from payments.services.resume import sweep_operations
@@ -155,6 +157,15 @@ class World:
         )
         self.run(look_after_charges, "beat looks after charges")
 
+    def look_after_disputes(self) -> None:
+        self.superuser.execute(
+            "UPDATE payments_dispute SET next_look_at = now() - interval '1 s' WHERE next_look_at IS NOT NULL"
+        )
+        self.run(look_after_disputes, "beat looks after disputes")
+
+    def find_disputes(self) -> None:
+        self.run(find_disputes, "beat looks for disputes")
+
     def apply_notifications(self) -> None:
         self.superuser.execute(
             "UPDATE webhooks_notification SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
@@ -172,7 +183,9 @@ class World:
 
     def notify(self, bank: Bank, reference: str, *, times: int) -> None:
         self.told += 1
-        body = json.dumps({"id": f"ntf_{self.told}", "reference": reference})
+        disputed = any(report.reference == reference for report in bank.reports.values())
+        kind = "dispute.updated" if disputed and self.told % 2 else "payment.updated"
+        body = json.dumps({"id": f"ntf_{self.told}", "reference": reference, "kind": kind})
         for _ in range(times):
             reply = _client().post(
                 f"/notifications/{bank.name}", body, content_type="application/json",

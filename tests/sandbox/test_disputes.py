@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import urllib3
 
 from tests.sandbox.bank_process import SandboxBank, new_reference, wait_for
 
+http = urllib3.PoolManager(timeout=10)
 CARDS = {
     "4000000000000259": ("fraudulent", "needs_response"),
     "4000000000002685": ("product_not_received", "needs_response"),
@@ -170,3 +172,22 @@ def test_what_was_to_come_comes_after_a_crash(own_bank: SandboxBank) -> None:
     time.sleep(0.5)
     own_bank.start()
     wait_for(lambda: bool(disputes(own_bank, authorization)))
+
+
+def test_those_opened_since_a_moment_are_listed_and_files_are_known_by_their_content(
+    bank: SandboxBank,
+) -> None:
+    dispute = opened(bank)
+    assert dispute in bank.call("GET", f"/v1/disputes?since={dispute['created']}").body["disputes"]
+    later = bank.call("GET", f"/v1/disputes?since={dispute['created'] + 100}").body["disputes"]
+    assert later == []
+    assert bank.call("GET", "/v1/disputes?since=yesterday").status == 400
+    files = [
+        http.request(
+            "POST", f"{bank.url}/v1/files", body=content, headers={"Authorization": "Bearer sandbox"}
+        )
+        for content in (b"%PDF-1", b"%PDF-1", b"%PDF-2", b"x" * 5_000_001)
+    ]
+    assert [answer.status for answer in files] == [200, 200, 200, 413]
+    first, again, other = (answer.json()["id"] for answer in files[:3])
+    assert first == again != other
