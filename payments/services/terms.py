@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.db import in_transaction
 from ledger.errors import LimitExceeded
 from ledger.limits import set_limit
 from ledger.lines import Line
@@ -18,6 +19,15 @@ def lock_terms(merchant_id: int) -> Terms:
     """The merchant's terms, made where there are none; nobody changes them before the caller's transaction ends."""
     Terms.objects.get_or_create(merchant_id=merchant_id)
     return Terms.objects.raw(SHARED_LOCK, [merchant_id])[0]
+
+
+@in_transaction
+def set_dispute_fee(merchant_id: int, currency: str, fee_minor: int) -> None:
+    """For disputes that are opened from now on."""
+    Terms.objects.get_or_create(merchant_id=merchant_id)
+    terms = Terms.objects.select_for_update().get(merchant_id=merchant_id)
+    terms.dispute_fees = {**terms.dispute_fees, currency: fee_minor}
+    terms.save(update_fields=["dispute_fees"])
 
 
 def hold_within_debt(attempt: Attempt, kind: str, lines: Sequence[Line]) -> None:

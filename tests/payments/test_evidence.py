@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
@@ -144,9 +146,14 @@ def test_a_dispute_of_nothing_known_asks_for_a_person(
 
 
 def test_a_merchant_may_pay_another_fee(caller: Caller, bank: DisputingBank, charge: Charge) -> None:
-    Terms.objects.create(merchant_id=caller.merchant_id, dispute_fees={"usd": 2_500})
+    call_command("dispute_fee", caller.merchant_public_id, "usd", "2500", stdout=StringIO())
+    call_command("dispute_fee", caller.merchant_public_id, "EUR", "2000", stdout=StringIO())
     assert disputed(bank, charge).fee_minor == 2_500
     assert balances(caller)["available"] == -12_500
+    assert Terms.objects.get(merchant=caller.merchant_id).dispute_fees == {"usd": 2_500, "eur": 2_000}
+    for refused in (["acct_no", "usd", "1"], [caller.merchant_public_id, "xxx", "1"]):
+        with pytest.raises(CommandError):
+            call_command("dispute_fee", *refused)
     for wrong in ({"usd": -1}, {"usd": "x"}, {"usd": 1.5}, [1]):
         with pytest.raises(DatabaseError), transaction.atomic():
             Terms.objects.filter(merchant_id=caller.merchant_id).update(dispute_fees=wrong)
