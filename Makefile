@@ -16,7 +16,7 @@ help:
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one)"
 	@echo "make check   style, types, layers, migrations and settings"
-	@echo "make bench   charges per second, next to what the database alone can do"
+	@echo "make bench   charges, webhooks and postings per second, and large books, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
 run: .venv/run.stamp

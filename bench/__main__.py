@@ -1,5 +1,6 @@
 """`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do,
-whether a slow bank slows it down, and how many webhooks a worker sends. Exit code 1 when the database does not hold
+whether a slow bank slows it down, how many webhooks a worker sends, how fast the ledger books, and how fast large
+books are read and proven. Exit code 1 when the database does not hold
 what was answered."""
 
 import argparse
@@ -9,15 +10,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import reference, report, scenarios, stored, webhooks
+from bench import books, reference, report, scenarios, stored, webhooks
 from bench.load import Load
+from bench.postings import postings
 from bench.replays import replays
 from bench.room import Room, open_room
 from gateway.child import CannotStart
 
+# They need no warm web process.
+LEDGER = ("postings", "books")
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
-SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks")
+SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks", "postings", "books")
 
 
 def main() -> int:
@@ -28,7 +32,7 @@ def main() -> int:
         with report.progress(console) as stages:
             stages.stage("starting", 0)
             with open_room() as room:
-                results = measure(room, stages, seconds=options.seconds, only=options.only)
+                results = measure(room, stages, options)
     except (CannotStart, stored.WronglyStored, reference.Failed) as error:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, style="red")
         return 1
@@ -37,8 +41,9 @@ def main() -> int:
     return 0
 
 
-def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None) -> report.Results:
+def measure(room: Room, stages: report.Stages, options: argparse.Namespace) -> report.Results:
     """The figures, once what was answered has been compared with what is stored."""
+    seconds, only = options.seconds, options.only
     results: dict[str, scenarios.Figures] = {}
     merchant, key = room.new_merchant("The bench")
     load = Load(room.port, key)
@@ -46,7 +51,7 @@ def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None
     try:
         if only == "reference":
             results["reference"] = scenarios.references(script, stages, seconds=seconds)
-        else:
+        elif only not in LEDGER:
             scenarios.warm_up(room, load, stages)
         if only in (None, "gateway_0ms"):
             results |= scenarios.in_turn(room, load, script, stages, seconds=seconds)
@@ -56,6 +61,10 @@ def measure(room: Room, stages: report.Stages, *, seconds: int, only: str | None
             results["replays"] = replays(room, room.new_merchant("Repeats")[1], stages, seconds=seconds)
         if only in (None, "webhooks"):
             results |= webhooks.in_turn(room, stages, seconds=seconds)
+        if only in (None, "postings"):
+            results["postings"] = postings(room, stages, seconds=seconds)
+        if only in (None, "books"):
+            results |= books.grown(room, stages, entries=options.entries)
     finally:
         load.close()
     stages.stage("checking", 0)
@@ -73,6 +82,7 @@ def _options() -> argparse.Namespace:
         "--seconds", type=int, default=12, help="of each run; the slow bank's has twice as many"
     )
     parser.add_argument("--only", choices=SCENARIOS, help="gateway_0ms brings its reference with it")
+    parser.add_argument("--entries", type=int, default=books.MOST_ENTRIES, help="of the largest books")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file for the figures")
     return parser.parse_args()
 

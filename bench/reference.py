@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -63,6 +64,10 @@ def prepare(room: Room) -> Reference:
     asked = json.loads(room.command("charge_script"))
     script = Path(room.plan.data_dir) / "charge.sql"
     script.write_text(asked["script"])
+    return Reference(room, asked["merchant"], pgbench_command(room, script, asked["variables"]))
+
+
+def pgbench_command(room: Room, script: Path, variables: Mapping[str, object]) -> tuple[str, ...]:
     address = urlsplit(room.plan.gateway.url)
     command = [
         *(room.pgbench, "--no-vacuum", "--protocol", "prepared", "--file", str(script)),
@@ -70,10 +75,9 @@ def prepare(room: Room) -> Reference:
         *("--host", unquote(address.hostname or ""), "--port", str(address.port)),
         *("--username", room.plan.gateway.application),
     ]
-    for name, value in asked["variables"].items():
+    for name, value in variables.items():
         command += ["-D", f"{name}={value}"]
-    command.append(address.path.removeprefix("/"))
-    return Reference(room, asked["merchant"], tuple(command))
+    return (*command, address.path.removeprefix("/"))
 
 
 def _password(room: Room) -> str:

@@ -51,11 +51,15 @@ class Room:
     def books(self) -> psycopg.Connection:
         return psycopg.connect(self.plan.gateway.owner_url, autocommit=True)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return surroundings() | self.plan.gateway_environment() | SETTINGS
+
     def command(self, *words: str) -> str:
         """What a command of manage.py printed; CannotStart with its words when it failed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
-            env=surroundings() | self.plan.gateway_environment() | SETTINGS,
+            env=self.environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -64,6 +68,14 @@ class Room:
         if done.returncode:
             raise CannotStart(f"manage.py {words[0]} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def with_books(self, name: str) -> "Room":
+        """The same room, on another database with the same tables; its processes stay with the first."""
+        store = open_store(self.postgres, name, self.plan.gateway.redis_url)
+        other = replace(self, plan=replace(self.plan, gateway=store))
+        as_owner = replace(store, url=store.owner_url)
+        replace(other, plan=replace(self.plan, gateway=as_owner)).command("prepare_database", *store.granted)
+        return other
 
     def new_merchant(self, name: str) -> tuple[str, str]:
         """Its public id and its secret test key."""
@@ -95,9 +107,9 @@ def _fill(folder: Path, runner: Runner) -> Room:
     plan = Plan(
         data_dir=folder,
         ports=Ports(free_port(), free_port(), free_port()),
-        gateway=_store(postgres, "tollgate", valkey.url(0)),
+        gateway=open_store(postgres, "tollgate", valkey.url(0)),
         broker_url=valkey.url(1),
-        vault=_store(postgres, "vault", vault_valkey.url(0)),
+        vault=open_store(postgres, "vault", vault_valkey.url(0)),
         secrets=kept_secrets(folder),
         options={name: os.environ[name] for name in TRIED if name in os.environ},
     )
@@ -114,7 +126,8 @@ def _children(plan: Plan) -> Iterator[Child]:
             yield child
 
 
-def _store(server: EmbeddedPostgres, name: str, redis_url: str) -> Store:
+def open_store(server: EmbeddedPostgres, name: str, redis_url: str) -> Store:
+    """A database with roles of its own, made where it is missing."""
     account = Account(name, f"{name}_owner", secrets.token_urlsafe(), f"{name}_app", secrets.token_urlsafe())
     ensure_account(server, account)
     return Store(account.application_url(server), account.owner_url(server), account.application, redis_url)

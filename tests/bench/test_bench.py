@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import reference, report, scenarios, stored
+from bench import books, reference, report, scenarios, stored
 from bench.load import Load
+from bench.postings import postings
 from bench.reference import Reference
 from bench.replays import replays
 from bench.report import Stages
@@ -124,6 +125,27 @@ def test_a_refused_charge_is_no_answer(room: Room) -> None:
     assert not load.answers
     assert load.not_answered >= 2
     assert "Invalid API Key" in next(iter(load.refusals))
+
+
+def test_postings_by_two_ways_are_counted_and_stored(room: Room, stages: Stages) -> None:
+    figures = postings(room, stages, seconds=1, merchants=5, rounds=1, with_peer=False)
+    assert figures.keys() == {
+        *("pgbench_per_second", "pgbench_one_to_thousand", "post_per_second", "post_one_to_thousand"),
+        "post_to_pgbench",
+    }
+    assert all(value > 0 for value in figures.values())
+    stored.check_books(room, all_ended=False)
+
+
+def test_books_that_grow_tenfold_are_read_sealed_and_proven(room: Room, stages: Stages) -> None:
+    found = books.grown(room, stages, entries=4_000)
+    assert list(found) == ["books_400", "books_4000", "books_growth"]
+    assert found["books_4000"].keys() == {
+        *("balance_ms", "as_of_ms", "as_of_occurred_ms", "statement_ms", "statement_as_of_ms"),
+        *("verified_entries_per_second", "verify_memory_mb", "seal_all_seconds"),
+    }
+    with room.with_books("books").books() as large:
+        assert large.execute("SELECT count(*) FROM ledger_entry").fetchone() == (4_000,)
 
 
 def test_results_are_a_list_of_scenario_metric_and_value(tmp_path: Path) -> None:
