@@ -28,20 +28,19 @@ FINANCE = {
     "payments.change_dispute",
     "payments.accept_dispute",
     "payments.add_feeplan",
+    "payments.add_payout",
+    "payments.change_payout",
     "controls.change_alert",
     "reconciliation.work_break",
     "reconciliation.add_reportfile",
 }
 APPROVER = {EXPORT, "controls.change_alert", "controls.change_approval", "reconciliation.approve_break"}
-RISK = {
+ROUTING = {"payments.add_routingrule", "payments.change_routingrule", "payments.delete_routingrule"}
+RISK = {*ROUTING, EXPORT, "controls.change_alert", "payments.add_terms", "payments.change_terms"}
+OPS = {
+    *ROUTING,
     EXPORT,
     "controls.change_alert",
-    "payments.add_routingrule",
-    "payments.change_routingrule",
-    "payments.delete_routingrule",
-}
-OPS = {
-    *RISK,
     "payments.change_operation",
     "payments.change_processorhealth",
     "webhooks.change_delivery",
@@ -53,7 +52,10 @@ ADMIN = {
     *SUPPORT,
     *FINANCE,
     *APPROVER,
+    *RISK,
     *OPS,
+    # Whoever asks for payouts does not say where they go.
+    "payments.add_bankaccount",
     "controls.add_threshold",
     "controls.change_threshold",
     "controls.delete_threshold",

@@ -124,6 +124,42 @@ def balance(merchant_id: int, *, livemode: bool) -> list[Balance]:
         return [Balance(*row) for row in cursor.fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one merchant's accounts of one currency hold, as the ledger has it: what is on its way back to cardholders
+    has left them."""
+
+    merchant_id: int
+    merchant: str
+    currency: str
+    available_minor: int
+    pending_minor: int
+    reserved_minor: int
+
+    @property
+    def debt_minor(self) -> int:
+        return max(-self.available_minor, 0)
+
+
+HOLDINGS = """
+    SELECT merchant.id, merchant.name, account.currency,
+        coalesce(sum(sums.credit - sums.debit) FILTER (WHERE account.address LIKE '%%:available'), 0)::bigint,
+        coalesce(sum(sums.credit - sums.debit) FILTER (WHERE account.address LIKE '%%:pending'), 0)::bigint,
+        coalesce(sum(sums.credit - sums.debit) FILTER (WHERE account.address LIKE '%%:reserved'), 0)::bigint
+    FROM ledger_account account JOIN merchants_merchant merchant ON merchant.id = account.merchant_id
+    JOIN ledger_sums(NULL, NULL, false) sums ON sums.account_id = account.id
+    WHERE account.livemode = %(livemode)s AND account.address ~ ':(available|pending|reserved)$'
+    GROUP BY merchant.id, account.currency ORDER BY merchant.name, merchant.id, account.currency LIMIT %(limit)s
+"""
+
+
+def holdings(*, livemode: bool, limit: int) -> list[Holding]:
+    """Of all merchants, in the order of their names."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDINGS, {"livemode": livemode, "limit": limit})
+        return [Holding(*row) for row in cursor.fetchall()]
+
+
 def balance_transactions(caller: Caller) -> QuerySet[BalanceTransaction]:
     return BalanceTransaction.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
 

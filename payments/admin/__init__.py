@@ -1,5 +1,5 @@
 """Payments in the console: to look at, to refund, and to route. Django finds the pages by importing this package."""
 
-from payments.admin import charges, disputes, fee_plans, payouts, processors, records, routing
+from payments.admin import charges, disputes, fee_plans, payouts, processors, records, routing, terms
 
-__all__ = ["charges", "disputes", "fee_plans", "payouts", "processors", "records", "routing"]
+__all__ = ["charges", "disputes", "fee_plans", "payouts", "processors", "records", "routing", "terms"]

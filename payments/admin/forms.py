@@ -7,11 +7,14 @@ from typing import Any
 from django import forms
 from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
 
+from controls.approvals import needs_second_person
+from controls.models import Approval
 from core.ids import random_text
 from core.money import decimals
 from core.showing import money
 from idempotency.keys import Key, fingerprint
-from payments.models import Charge
+from idempotency.models import Claim
+from payments.models import Owned
 
 # 24 of 62 characters, about 143 bits: no two forms ever share one.
 KEY_CHARACTERS = 24
@@ -75,12 +78,20 @@ def written(amount_minor: int, currency: str) -> str:
     return f"{Decimal(amount_minor).scaleb(-decimals(currency)):f}"
 
 
-def key_of(request: Any, charge: Charge, text: str, doing: str, said: dict[str, Any]) -> Key:
+def key_of(request: Any, row: Owned, text: str, doing: str, said: dict[str, Any]) -> Key:
     """The form's key, for the services: what it does is part of it."""
     return Key(
-        merchant_id=charge.merchant_id,
-        livemode=charge.livemode,
+        merchant_id=row.merchant_id,
+        livemode=row.livemode,
         text=text,
         fingerprint=fingerprint(f"/console/{doing}", said),
         request_id=request.request_id,
     )
+
+
+def takes_two(action: str, key: str, row: Any, total_minor: int) -> bool:
+    """Whether what the form of this key asks for, of the row's merchant and in its currency, needs somebody else. A
+    form that was used before goes the way that it went then."""
+    if Claim.objects.filter(merchant=row.merchant_id, livemode=row.livemode, key=key).exists():
+        return False
+    return Approval.objects.filter(key=key).exists() or needs_second_person(action, row.currency, total_minor)

@@ -11,18 +11,26 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from controls.approvals import Wish, ask_for_approval, needs_second_person
+from controls.approvals import Wish, ask_for_approval
 from controls.errors import ApprovalRefused
-from controls.models import Approval
 from core.audit import note
 from core.console import ReadOnlyAdmin
 from core.errors import TollgateError
 from core.showing import mode, money, page_url
 from idempotency.errors import KeyInUse
 from idempotency.keys import Answer
-from idempotency.models import Claim
 from merchants.auth import staff_caller
-from payments.admin.forms import SELECT, TEXT, KeyedForm, amount_field, key_of, minor, new_key, written
+from payments.admin.forms import (
+    SELECT,
+    TEXT,
+    KeyedForm,
+    amount_field,
+    key_of,
+    minor,
+    new_key,
+    takes_two,
+    written,
+)
 from payments.models import Charge
 from payments.queries import refusing_dispute, taken_minor
 from payments.services import approved_refund
@@ -115,8 +123,10 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
         charge=charge.public_id, amount_minor=form.amount_minor, reason=form.cleaned_data["reason"]
     )
     caller = staff_caller(charge.merchant, livemode=charge.livemode, username=request.user.get_username())
+    # All that is given back of one charge counts, so that two halves are as much as the whole. Read before anything
+    # is asked, or it might hold that form's own refund.
     total_minor = taken_minor(charge) + form.amount_minor
-    if _needs_second_person(charge, form.cleaned_data["key"], total_minor):
+    if takes_two(approved_refund.NAME, form.cleaned_data["key"], charge, total_minor):
         return _ask(console, request, charge, form)
     said = {"charge": asked.charge, "amount": asked.amount_minor, "reason": asked.reason}
     key = key_of(request, charge, form.cleaned_data["key"], "refunds", said)
@@ -132,16 +142,6 @@ def _refund(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundFo
     else:
         _tell(request, answer)
     return console.back_to(charge)
-
-
-def _needs_second_person(charge: Charge, key: str, total_minor: int) -> bool:
-    """All that is given back of one charge counts, so that two halves are as much as the whole. A form that was
-    used before goes the way that it went then; the sum was read before, or it might hold that form's own refund."""
-    if Claim.objects.filter(merchant=charge.merchant_id, livemode=charge.livemode, key=key).exists():
-        return False
-    return Approval.objects.filter(key=key).exists() or needs_second_person(
-        approved_refund.NAME, charge.currency, total_minor
-    )
 
 
 def _ask(console: ReadOnlyAdmin, request: Any, charge: Charge, form: RefundForm) -> HttpResponse | None:

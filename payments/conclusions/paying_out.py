@@ -78,7 +78,7 @@ def came_back(attempt: PayoutAttempt, why: str, now: datetime, *, reference: str
     )
 
 
-def canceled(attempt: PayoutAttempt, now: datetime) -> Conclusion:
+def canceled(attempt: PayoutAttempt, now: datetime, reason: str = "") -> Conclusion:
     """Called back before anybody was asked to send it."""
     operation, payout = attempt.operation, attempt.payout
     operation.abandon()
@@ -94,7 +94,7 @@ def canceled(attempt: PayoutAttempt, now: datetime) -> Conclusion:
     payout.failure_balance_transaction = balance.public_id
     return Conclusion(
         kind="payout.canceled",
-        reason="",
+        reason=reason,
         booking=_back(attempt),
         booking_kind="payout_reversed",
         reverses_start=True,

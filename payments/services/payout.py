@@ -47,6 +47,8 @@ class NewPayout:
     description: str = ""
     statement_descriptor: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    # Why staff asked for it; for the timeline, not for the merchant.
+    reason: str = ""
 
 
 def create_payout(*, caller: Caller, asked: NewPayout, key: Key) -> Answer:
@@ -93,24 +95,24 @@ def open_payout(
     )
     balance.public_id = payout.balance_transaction
     balance.save(force_insert=True)
-    timeline(attempt, "payout.started", actor, reason=asked.description)
+    timeline(attempt, "payout.started", actor, reason=asked.reason or asked.description)
     record(attempt, EventDraft("payout.created", payout.public_id, serializers.payout(payout)))
     return payout
 
 
-def cancel_payout(*, caller: Caller, payout: str, key: Key | None) -> Answer:
-    """Calls a payout back that no bank was asked for yet. PayoutRefused afterwards."""
+def cancel_payout(*, caller: Caller, payout: str, key: Key | None, reason: str = "") -> Answer:
+    """Calls a payout back that no bank was asked for yet; staff say why. PayoutRefused afterwards."""
     actor = Actor(caller.key_name, key.request_id if key else "")
 
     def work() -> dict[str, Any]:
         found = queries.payout(caller, payout)
-        call_back(found, actor, key=key.text if key else "")
+        call_back(found, actor, key=key.text if key else "", reason=reason)
         return serializers.payout(queries.payout(caller, payout))
 
     return _told(answer_once(key, in_transaction(work)))
 
 
-def call_back(payout: Payout, actor: Actor, *, key: str = "") -> None:
+def call_back(payout: Payout, actor: Actor, *, key: str = "", reason: str = "") -> None:
     """The same, inside the caller's transaction."""
     attempt = lock_undertaking(payout.operations.get().pk)
     assert isinstance(attempt, PayoutAttempt)
@@ -121,7 +123,7 @@ def call_back(payout: Payout, actor: Actor, *, key: str = "") -> None:
             f"Payout {payout.public_id} is {attempt.payout.state} and has been handed to the bank: "
             "it can't be canceled any more."
         )
-    write(attempt, paying_out.canceled(attempt, timezone.now()), actor, called_back_under=key)
+    write(attempt, paying_out.canceled(attempt, timezone.now(), reason), actor, called_back_under=key)
 
 
 def describe_payout(

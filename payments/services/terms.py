@@ -56,3 +56,9 @@ def hold_within_debt(attempt: Attempt, kind: str, lines: Sequence[Line]) -> None
             debt_minor=terms.debt_limit_minor or 0,
             currency=operation.currency,
         ) from error
+
+
+@in_transaction
+def agree_on(terms: Terms) -> None:
+    """They hold from now on. Waits for payouts and refunds that go by the earlier ones."""
+    terms.save()

@@ -8,6 +8,7 @@ NOBODY: frozenset[str] = frozenset()
 ADMIN = frozenset({"admin"})
 REFUNDERS = frozenset({"support", "finance", "admin"})
 DOUBTERS = frozenset({"finance", "ops", "admin"})
+PAYERS = frozenset({"finance", "admin"})
 DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
@@ -38,6 +39,8 @@ TABLES: dict[str, frozenset[str]] = {
     "payments_payout": EVERYONE,
     "payments_dispute": EVERYONE,
     "payments_feeplan": EVERYONE,
+    "payments_bankaccount": EVERYONE,
+    "payments_terms": EVERYONE,
     "receipts_receipt": EVERYONE,
     "ledger_ledgerseal": EVERYONE,
     "reconciliation_break": EVERYONE,
@@ -72,6 +75,11 @@ PAGES: dict[str, frozenset[str]] = {
     "payments_dispute_accept": frozenset({"finance", "admin"}),
     "payments_dispute_file": EVERYONE,
     "payments_feeplan_add": frozenset({"finance", "admin"}),
+    "payments_payout_balances": EVERYONE,
+    "payments_payout_cancel": PAYERS,
+    "payments_bankaccount_pay_out": PAYERS,
+    "payments_bankaccount_add": ADMIN,
+    "payments_terms_add": frozenset({"risk", "admin"}),
     "payments_processorhealth_close": OPERATORS,
     "payments_routingrule_preview": EVERYONE,
     "payments_routingrule_add": ROUTERS,

@@ -1,0 +1,57 @@
+"""Terms in the console: when a merchant is paid out, what is held back, how deep refunds may take them into debt.
+They are changed through their service, with a reason that the audit keeps."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from core.console import Audited
+from payments.models import Terms
+from payments.services.terms import agree_on
+
+
+class TermsForm(forms.ModelForm[Terms]):
+    reason = forms.CharField(label="Why?", max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    class Meta:
+        model = Terms
+        fields = "__all__"
+
+
+@admin.register(Terms)
+class TermsAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    form = TermsForm
+    list_display = [
+        "merchant",
+        "payout_interval",
+        "payout_minimum_minor",
+        "reserve_basis_points",
+        "debt_limit_minor",
+    ]
+    list_filter = ["payout_interval"]
+    list_select_related = ["merchant"]
+    ordering = ["merchant__name", "pk"]
+    search_fields = ["merchant__name", "merchant__public_id__exact"]
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["merchant"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = [field.name for field in Terms._meta.fields if not field.primary_key]
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [*fields, "reason"] if may else fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, terms: Any, form: Any, change: bool) -> None:
+        agree_on(terms)
+        terms.reason = form.cleaned_data["reason"]
+
+    def audit_words(self, row: Any) -> str:
+        return f"Because: {getattr(row, 'reason', '–')}"
