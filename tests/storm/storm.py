@@ -39,8 +39,8 @@ CALM_SECONDS = (0.5, 3.0)
 # Now and then the receivers refuse everything for a moment.
 REFUSING_SECONDS = 0.3
 REFUSES = 0.3
-# Leases that the dead held, and retries, end long before this.
-SETTLE_SECONDS = 300.0
+# Leases that the dead held, and retries, end long before this, on a machine that has much else to do, too.
+SETTLE_SECONDS = 900.0
 
 
 @dataclass
