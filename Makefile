@@ -14,7 +14,7 @@ help:
 	@echo "make test-kafka   the event stream through a real Kafka broker that is killed in between (needs Java and Maven)"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
-	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one)"
+	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges, webhooks and postings per second, and large books, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
