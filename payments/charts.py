@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, FOOT = 720, 150, 18
+WIDTH, HEIGHT, FOOT = 480, 150, 18
 HOURS = 24
-GAP = 4
+GAP = 3
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def _urgency(number: int, late: int, today: int) -> str:
     if not number:
         return "No bank waits for evidence"
     if late:
-        return f"{late} past the deadline: the money is lost unless the bank is kind"
+        return f"{late} past the deadline: answer at once"
     return f"{today} must be answered within 24 hours" if today else "None within 24 hours"
 
 

@@ -1,11 +1,14 @@
 """The console's lists and pages: shut without a login, read-only, found by search, and read in a fixed number
 of queries."""
 
+import re
+from collections import Counter
 from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.contrib.admin import site as admin_site
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -17,6 +20,9 @@ from tests.console.world import World
 from tests.support.bank import Bank
 from tests.support.client import Client
 
+# What differs between the rows of one question.
+LITERAL = re.compile(r"'[^']*'|\b\d+\b")
+MOST_QUERIES = 12
 LISTS: dict[str, Any] = {
     "payments/charge": Charge,
     "payments/refund": Refund,
@@ -254,3 +260,23 @@ def test_times_are_shown_in_the_zone_of_whoever_looks(admin: Browser, api: Clien
         filters = admin.get("/admin/payments/charge/").content.decode()
         assert f"day ({name})" in filters
     del admin.cookies["tg_zone"]
+
+
+def test_no_list_of_the_console_asks_for_each_row_or_counts_what_grows(admin: Browser, api: Client) -> None:
+    sell(api, 4)
+    wrong = []
+    for model in admin_site._registry:
+        name = f"{model._meta.app_label}/{model._meta.model_name}"
+        admin.get(f"/admin/{name}/")
+        with CaptureQueriesContext(connection) as captured:
+            assert admin.get(f"/admin/{name}/").status_code == 200, name
+        asked = [query["sql"] for query in captured]
+        shape, times = Counter(LITERAL.sub("?", sql) for sql in asked).most_common(1)[0]
+        if times > 1 or len(asked) > MOST_QUERIES:
+            wrong.append(f"{name}: {len(asked)} queries, {times} times {shape[:200]}")
+        if any("COUNT(*)" in sql.upper() for sql in asked) and model._meta.app_label not in (
+            "auth",
+            "controls",
+        ):
+            wrong.append(f"{name} counts")
+    assert not wrong, "\n".join(wrong)
