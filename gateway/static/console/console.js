@@ -17,6 +17,13 @@ document.addEventListener("click", async (event) => {
     button.textContent = "Copied";
 });
 document.addEventListener("DOMContentLoaded", () => {
+    // With a keyboard, past the side bar's thirty links at once.
+    const content = document.getElementById("content");
+    if (content) {
+        content.tabIndex = -1;
+        const skip = Object.assign(document.createElement("a"), { href: "#content", className: "tg-skip", textContent: "Skip to content" });
+        document.body.prepend(skip);
+    }
     // A page with keys was answered to a form: reloading it must lead to the merchant, not send the form again.
     const keys = document.querySelector("[data-reload-leads-to]");
     if (keys) window.history.replaceState(null, "", keys.dataset.reloadLeadsTo);
