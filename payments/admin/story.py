@@ -52,7 +52,8 @@ class Told:
     @property
     def reason(self) -> str:
         """A person's words as they are; the name of a reason in words."""
-        return self.entry.reason if " " in self.entry.reason else words(self.entry.reason)
+        reason = self.entry.reason
+        return reason[:1].upper() + reason[1:] if " " in reason else words(reason)
 
 
 @dataclass(frozen=True)
