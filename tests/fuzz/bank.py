@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from processors.protocol import (
     ActionRequired,
     Approved,
+    Arrived,
     AuthorizationRequest,
     Capabilities,
     CaptureRequest,
@@ -20,6 +21,7 @@ from processors.protocol import (
     NotificationRefused,
     NotSent,
     Outcome,
+    PayoutRequest,
     Pending,
     RefundRequest,
     Tombstoned,
@@ -29,11 +31,11 @@ from processors.protocol import (
 from tests.fuzz.complaints import NOT_ALLOWED, Account, Complaints
 from tests.fuzz.street import Crash, Look, Order, Street
 
-Request = AuthorizationRequest | FollowUp
+Request = AuthorizationRequest | FollowUp | PayoutRequest
 
 
 class Bank(Complaints):
-    capabilities = Capabilities()
+    capabilities = Capabilities(payouts=True)
 
     def __init__(self, name: str, street: Street, *, takes_at_challenge: bool) -> None:
         """`takes_at_challenge`: a passed challenge moves the money at once; else the completion does."""
@@ -65,6 +67,9 @@ class Bank(Complaints):
         return self._take(request)
 
     def refund(self, request: RefundRequest, *, timeout_seconds: float) -> Outcome:
+        return self._take(request)
+
+    def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
         return self._take(request)
 
     def look_up(self, reference: str, *, timeout_seconds: float) -> Outcome | NotFound:
@@ -139,6 +144,38 @@ class Bank(Complaints):
                 self.answers[reference] = Failed(answer.processor_id, "expired_or_canceled_card")
                 self.news.append(reference)
 
+    def end_payout(self, reference: str, *, returned: bool) -> None:
+        """It is on the merchant's account; or that bank sends it back, before or after."""
+        with self._lock:
+            request, answer = self._asked[reference], self.answers[reference]
+            if not isinstance(request, PayoutRequest) or isinstance(answer, Declined | Failed):
+                return
+            self.answers[reference] = (
+                Failed(f"did_{reference}", "account_closed")
+                if returned
+                else Arrived(f"did_{reference}", request.amount_minor)
+            )
+            self.news.append(reference)
+
+    @property
+    def payouts(self) -> list[str]:
+        """References of those that it took in."""
+        return [
+            reference
+            for reference, answer in self.answers.items()
+            if isinstance(self._asked[reference], PayoutRequest) and not isinstance(answer, Declined)
+        ]
+
+    def paid_out_minor(self, currency: str) -> int:
+        """What left our account there and did not come back."""
+        sent = [self._asked[reference] for reference in self.payouts]
+        stands = [request for request in sent if not isinstance(self.answers[request.reference], Failed)]
+        return sum(
+            request.amount_minor
+            for request in stands
+            if isinstance(request, PayoutRequest) and request.currency == currency
+        )
+
     @property
     def refunds(self) -> list[str]:
         """References of those that stand."""
@@ -199,6 +236,11 @@ class Bank(Complaints):
         known = self._word(request.reference)
         if not isinstance(known, NotFound):
             return known
+        if isinstance(request, PayoutRequest):
+            said = NOT_ALLOWED if mood is Order.DECLINES else _did(request)
+            self.answers[request.reference] = said
+            self._count(request.reference)
+            return said
         if not isinstance(request, AuthorizationRequest):
             answer = self._follow(request, self.accounts[request.processor_id], mood)
             if not isinstance(answer, ActionRequired):
@@ -247,7 +289,7 @@ class Bank(Complaints):
                 if declines or request.amount_minor > account.took_minor:
                     return NOT_ALLOWED
                 account.refunded_minor += request.amount_minor
-        return Approved(f"did_{request.reference}", request.amount_minor)
+        return _did(request)
 
     def _word(self, reference: str) -> Outcome | NotFound:
         if reference in self.undecided:
@@ -275,3 +317,7 @@ class Bank(Complaints):
     def _count(self, reference: str) -> None:
         self.deeds[reference] += 1
         self.news.append(reference)
+
+
+def _did(request: FollowUp | PayoutRequest) -> Approved:
+    return Approved(f"did_{request.reference}", request.amount_minor)

@@ -21,6 +21,10 @@ class Deed(StrEnum):
     CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
+    PAY_OUT = "pay out"
+    CALL_BACK = "call a payout back"
+    AVAILABLE = "make available"
+    LOOK_AFTER_PAYOUTS = "look after payouts"
     UPDATE = "update"
     DESCRIBE = "describe"
     COME_BACK = "come back"
@@ -74,6 +78,9 @@ def _suits(seen: Seen, deed: Deed, target: Target) -> bool:
             return state in ("captured", "authorized")
         case Deed.ANSWER:
             return charge is not None and bool(seen.disputes_of(charge))
+        case Deed.PAY_OUT | Deed.CALL_BACK | Deed.AVAILABLE | Deed.LOOK_AFTER_PAYOUTS:
+            # They are about what the merchant has, not about one payment.
+            return True
         case Deed.COME_BACK:
             return bool(state == "requires_action")
         case _:
@@ -106,6 +113,19 @@ def prepare(world: World, deed: Deed, target: Target, part: int) -> Act:
                 {"charge": charge.public_id} if charge and part % 2 else {"payment_intent": intent.public_id}
             )
             return _posting(world, "/v1/refunds", named | {"amount": some_of(intent.amount_minor, part)})
+        case Deed.PAY_OUT:
+            # Nothing is refused with a good message too.
+            available = max(world.now.available("usd"), 1)
+            asked = {"amount": some_of(available, part) or available, "currency": "usd"}
+            return _posting(world, "/v1/payouts", asked)
+        case Deed.CALL_BACK if world.now.payouts:
+            payouts = list(world.now.payouts.values())
+            waiting = [payout for payout in payouts if payout.state == "pending"] or payouts
+            return _posting(world, f"/v1/payouts/{waiting[-1 - part % len(waiting)].public_id}/cancel", {})
+        case Deed.AVAILABLE:
+            return world.make_available
+        case Deed.LOOK_AFTER_PAYOUTS:
+            return world.look_after_payouts
         case Deed.UPDATE:
             return _posting(world, here, _changes(intent, part))
         case Deed.DESCRIBE if charge is not None:

@@ -10,7 +10,7 @@ from django.db import models
 from django_fsm import FSMField
 
 from ledger.checks import registered, title
-from payments.models import Charge, Dispute, Operation, PaymentIntent, Refund
+from payments.models import Charge, Dispute, Operation, PaymentIntent, Payout, Refund
 from payments.models.intent import BINDING
 from tests.fuzz.seen import Row, Seen
 
@@ -23,6 +23,7 @@ CHANGING: dict[str, tuple[type[models.Model], str]] = {
     "operations": (Operation, "operation"),
     "refunds": (Refund, "refund"),
     "disputes": (Dispute, "dispute"),
+    "payouts": (Payout, "payout"),
 }
 OPEN = Operation.OPEN
 
@@ -76,7 +77,7 @@ def history_only_grows(seen: Seen) -> None:
 def no_row_disappears(seen: Seen) -> None:
     if seen.before is None:
         return
-    for name in (*CHANGING, "claims"):
+    for name in (*CHANGING, "balances", "claims"):
         lost = set(getattr(seen.before, name)) - set(getattr(seen, name))
         assert not lost, f"{name} {lost} are gone"
 
@@ -84,7 +85,7 @@ def no_row_disappears(seen: Seen) -> None:
 @always
 def states_move_as_drawn_and_the_timeline_tells_each_move(seen: Seen) -> None:
     for name, (_, prefix) in CHANGING.items():
-        told = _told(seen, prefix)
+        told = told_states(seen, prefix)
         for row in getattr(seen, name).values():
             states = told[row.id]
             assert states, f"{row.public_id} has no timeline"
@@ -94,7 +95,7 @@ def states_move_as_drawn_and_the_timeline_tells_each_move(seen: Seen) -> None:
                 assert drawn_or_same, f"{row.public_id} went {' → '.join(states)}"
 
 
-def _told(seen: Seen, prefix: str) -> dict[int, list[str]]:
+def told_states(seen: Seen, prefix: str) -> dict[int, list[str]]:
     """The states that the timeline tells of each row, in order."""
     id_column = "payment_intent_id" if prefix == "intent" else f"{prefix}_id"
     found: dict[int, list[str]] = defaultdict(list)
@@ -228,7 +229,7 @@ def _excused(seen: Seen) -> set[str]:
     unwanted = {
         operation.public_id
         for operation in seen.operations.values()
-        if seen.charges[operation.charge_id].decline_code == "authentication_required"
+        if operation.charge_id and seen.charges[operation.charge_id].decline_code == "authentication_required"
     }
     return unwanted.union(*(bank.broke_its_word for bank in seen.banks))
 
@@ -251,7 +252,7 @@ def banks_do_each_reference_once(seen: Seen) -> None:
 def the_merchants_balance_is_what_their_transactions_say(seen: Seen) -> None:
     """Each of the two accounts by itself, less what is on its way back to cardholders."""
     expected: Counter[tuple[str, str]] = Counter()
-    for row in seen.balances:
+    for row in seen.balances.values():
         expected[row.state, row.currency] += row.amount_minor - row.fee_minor
     for refund in seen.refunds.values():
         if refund.state == "pending" and not refund.voids:
@@ -287,19 +288,19 @@ def clearing_is_what_our_charges_and_refunds_say(seen: Seen) -> None:
 @always
 def every_change_has_its_event(seen: Seen) -> None:
     for charge in seen.charges.values():
-        _same(charge, seen.events_of(charge), _events_of_charge(seen, charge), CHARGE_EVENTS)
+        same_events(charge, seen.events_of(charge), _events_of_charge(seen, charge), CHARGE_EVENTS)
     for refund in seen.refunds.values():
         expected = Counter({"refund.created": 1})
         expected["refund.updated"] = (
             refund.state == "succeeded" or refund.failure_balance_transaction is not None
         )
         expected["refund.failed"] = refund.state == "failed"
-        _same(refund, seen.events_of(refund), expected, set(expected))
-    told = _told(seen, "intent")
+        same_events(refund, seen.events_of(refund), expected, set(expected))
+    told = told_states(seen, "intent")
     for intent in seen.intents.values():
         if not intent.implicit:
             expected = _events_of_intent(told[intent.id])
-            _same(intent, seen.events_of(intent), expected, set(INTENT_EVENTS.values()))
+            same_events(intent, seen.events_of(intent), expected, set(INTENT_EVENTS.values()))
 
 
 CHARGE_EVENTS = {"charge.succeeded", "charge.captured", "charge.failed", "charge.expired", "charge.refunded"}
@@ -339,7 +340,7 @@ def _events_of_intent(states: list[str]) -> Counter[str]:
     return expected
 
 
-def _same(row: Row, told: list[str], expected: Counter[str], types: set[str]) -> None:
+def same_events(row: Row, told: list[str], expected: Counter[str], types: set[str]) -> None:
     counted = Counter(type_ for type_ in told if type_ in types)
     assert counted == +Counter({type_: int(count) for type_, count in expected.items()}), (
         f"{row.public_id} is {row.state}: events {dict(counted)}, expected {dict(expected)}"
@@ -350,10 +351,12 @@ def _same(row: Row, told: list[str], expected: Counter[str], types: set[str]) ->
 def every_event_has_its_object_and_goes_out(seen: Seen) -> None:
     objects: dict[str, Any] = {
         row.public_id: row
-        for rows in (seen.intents, seen.charges, seen.refunds, seen.disputes)
+        for rows in (seen.intents, seen.charges, seen.refunds, seen.disputes, seen.payouts)
         for row in rows.values()
     }
     for event in seen.events:
+        if event.type == "balance.available":
+            continue
         assert event.object_id in objects, f"{event.type} is about {event.object_id}, which is nowhere"
         assert event.data["id"] == event.object_id, event.type
     assert seen.outbox == len(seen.events), "an event is not on its way out"
@@ -396,7 +399,7 @@ def our_books_are_the_banks_to_the_cent(seen: Seen) -> None:
 @always
 def a_dispute_is_booked_once_and_told_once(seen: Seen) -> None:
     """However often, in whatever order and by how many it was heard of."""
-    booked = Counter((row.source, row.amount_minor < 0) for row in seen.balances if row.type == "adjustment")
+    booked = Counter((row.source, row.amount_minor < 0) for row in seen.balances.values() if row.type == "adjustment")
     for dispute in seen.disputes.values():
         assert dispute.processor_id in seen.bank(dispute.processor).reports, dispute.public_id
         taken, won = dispute.balance_transaction is not None, dispute.state == "won"

@@ -18,11 +18,21 @@ A_MOMENT = timedelta(seconds=40)
 CHALLENGE_IS_OVER = timedelta(minutes=31)
 TOO_LONG_FOR_A_CHARGE = timedelta(hours=2)
 AUTHORIZATION_IS_OVER = timedelta(days=8)
+DAYS_UNTIL_AVAILABLE = timedelta(days=3)
 # Doubt leads furthest.
 MOODS = [*Order, Order.CHALLENGES, Order.SILENT, Order.LOST, Order.LATE]
 NOT_DONE = [Order.UNREACHABLE, Order.TURNS_AWAY, Order.LIES]
 # Those that a bank hears of.
-CALLS = [Deed.CONFIRM, Deed.CAPTURE, Deed.CANCEL, Deed.REFUND, Deed.COME_BACK, Deed.SWEEP, Deed.ANSWER]
+CALLS = [
+    Deed.CONFIRM,
+    Deed.CAPTURE,
+    Deed.CANCEL,
+    Deed.REFUND,
+    Deed.COME_BACK,
+    Deed.SWEEP,
+    Deed.ANSWER,
+    Deed.PAY_OUT,
+]
 
 picks = st.integers(0, 7)
 parts = st.integers(0, 6)
@@ -120,6 +130,19 @@ class Gateway(Steps):
     def refund(self, pick: int, part: int, any_state: bool, faults: Faults) -> None:
         self.do(Deed.REFUND, pick, part, faults, any_state=any_state)
 
+    @rule(part=parts, day=st.booleans(), faults=faults)
+    def a_payout(self, part: int, day: bool, faults: Faults) -> None:
+        """Of what is available, perhaps once days have passed; perhaps of more."""
+        if day:
+            self.world.pass_time(DAYS_UNTIL_AVAILABLE)
+            self.do(Deed.AVAILABLE, 0, 0)
+            self.world.look()
+        self.do(Deed.PAY_OUT, 0, part, faults)
+
+    @rule(part=parts, faults=faults)
+    def call_a_payout_back(self, part: int, faults: Faults) -> None:
+        self.do(Deed.CALL_BACK, 0, part, faults)
+
     @rule(deed=st.sampled_from([Deed.UPDATE, Deed.DESCRIBE]), pick=picks, part=parts, any_state=rarely)
     def write(self, deed: Deed, pick: int, part: int, any_state: bool) -> None:
         self.do(deed, pick, part, any_state=any_state)
@@ -186,6 +209,18 @@ class Gateway(Steps):
     @rule(pick=picks, part=parts, any_state=rarely, faults=faults)
     def answer_dispute(self, pick: int, part: int, any_state: bool, faults: Faults) -> None:
         self.do(Deed.ANSWER, pick, part, faults, any_state=any_state)
+
+    @rule(pick=picks, returned=rarely, told=st.booleans())
+    def a_payout_ends(self, pick: int, returned: bool, told: bool) -> None:
+        with self.step(f"a payout comes back: {returned}"):
+            if found := self.any_of(lambda bank: bank.payouts, pick):
+                bank, reference = found
+                bank.end_payout(reference, returned=returned)
+                if told:
+                    self.world.notify(bank, reference, times=1)
+                    self.world.apply_notifications()
+                else:
+                    self.world.look_after_payouts()
 
     @rule(pick=picks, times=st.integers(1, 2), apply=st.booleans(), faults=faults)
     def notify(self, pick: int, times: int, apply: bool, faults: Faults) -> None:

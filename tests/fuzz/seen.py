@@ -18,12 +18,13 @@ CHANGING = {
     "operations": "payments_operation",
     "refunds": "payments_refund",
     "disputes": "payments_dispute",
+    "payouts": "payments_payout",
+    "balances": "payments_balancetransaction",
     "claims": "idempotency_claim",
 }
 GROWING = {
     "timeline": "SELECT * FROM payments_timelineentry WHERE id > %s ORDER BY id",
     "events": "SELECT * FROM webhooks_event WHERE id > %s ORDER BY id",
-    "balances": "SELECT * FROM payments_balancetransaction WHERE id > %s ORDER BY id",
     "entries": """
         SELECT entry.id, entry.currency, entry.amount_minor, transaction_id, reference, kind, address,
                account.livemode, t.merchant_id
@@ -36,7 +37,6 @@ APPEND_ONLY = (
     "ledger_entry",
     "ledger_transaction",
     "payments_timelineentry",
-    "payments_balancetransaction",
     "webhooks_event",
 )
 # What every row of the table says, and what those said that were there before.
@@ -60,10 +60,11 @@ class Seen:
     operations: dict[int, Row] = field(default_factory=dict)
     refunds: dict[int, Row] = field(default_factory=dict)
     disputes: dict[int, Row] = field(default_factory=dict)
+    payouts: dict[int, Row] = field(default_factory=dict)
+    balances: dict[int, Row] = field(default_factory=dict)
     claims: dict[int, Row] = field(default_factory=dict)
     timeline: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
-    balances: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
     outbox: int = 0
     history: dict[str, Row] = field(default_factory=dict)
@@ -80,6 +81,16 @@ class Seen:
 
     def disputes_of(self, charge: Row) -> list[Row]:
         return [dispute for dispute in self.disputes.values() if dispute.charge_id == charge.id]
+
+    def operation_of(self, payout: Row) -> Row:
+        return next(each for each in self.operations.values() if each.payout_id == payout.id)
+
+    def available(self, currency: str) -> int:
+        """What the merchant could be paid out."""
+        return -sum(
+            self.balance(address, of) for address, of in self.accounts
+            if of == currency and address.startswith("merchant:") and address.endswith(":available")
+        )  # fmt: skip
 
     def intent_of(self, charge: Row) -> Row:
         return self.intents[charge.payment_intent_id]

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from payments.attempts import Actor
 from payments.services.learn import learn
 from tests.fuzz.deeds import Act, Deed, Target, prepare, target_of
-from tests.fuzz.invariants import ALWAYS, AT_REST
+from tests.fuzz.payout_invariants import ALWAYS, AT_REST
 from tests.fuzz.street import Crash, Faults
 from tests.fuzz.world import World, Worlds
 
@@ -121,6 +121,7 @@ class Steps(RuleBasedStateMachine):
                 self.world.look_after()
                 self.world.find_disputes()
                 self.world.look_after_disputes()
+                self.world.look_after_payouts()
                 for operation in self.world.look().operations.values():
                     learn(operation.public_id, Actor("fuzz"))
                 if len(self.world.look().timeline) == before:
@@ -138,7 +139,7 @@ class Steps(RuleBasedStateMachine):
                 self.world.forget_in_redis(sent)
                 self.world.send(sent)
                 assert sent.finals == {kept[sent.key]}, (sent, kept[sent.key])
-        for path in ("/v1/charges", "/v1/payment_intents", "/v1/refunds"):
+        for path in ("/v1/charges", "/v1/payment_intents", "/v1/refunds", "/v1/payouts"):
             self.world.get(f"{path}?limit=100")
 
     @contextmanager

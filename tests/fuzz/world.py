@@ -25,8 +25,11 @@ from payments import health, routing
 from payments.addresses import return_address
 from payments.services import breaker
 from payments.services.answer_dispute import look_after_disputes
+from payments.services.available import make_available
+from payments.services.bank_accounts import name_bank_account
 from payments.services.find_disputes import find_disputes
 from payments.services.look_after import look_after_charges
+from payments.services.look_after_payouts import look_after_payouts
 from payments.services.notifications import apply_notifications
 from payments.services.resume import sweep_operations
 from tests.conftest import point_django_at, point_redis_at
@@ -64,6 +67,8 @@ class World:
         self.merchant = made.merchant
         self.bearer = f"Bearer {made.keys['sk_test']}"
         self.browser = f"Bearer {made.keys['pk_test']}"
+        where = {"holder": "A shop", "country": "US", "account_number": "000123456789"}
+        name_bank_account(made.merchant, livemode=False, currency="usd", **where)
         self.sent: list[Sent] = []
         self.told = 0
         # What was done, for whoever reads of a failure.
@@ -166,6 +171,15 @@ class World:
     def find_disputes(self) -> None:
         self.run(find_disputes, "beat looks for disputes")
 
+    def look_after_payouts(self) -> None:
+        self.superuser.execute(
+            "UPDATE payments_payout SET next_look_at = now() WHERE next_look_at IS NOT NULL"
+        )
+        self.run(look_after_payouts, "beat looks after payouts")
+
+    def make_available(self) -> None:
+        self.run(make_available, "beat makes available")
+
     def apply_notifications(self) -> None:
         self.superuser.execute(
             "UPDATE webhooks_notification SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
@@ -226,6 +240,7 @@ WAITING = {
         "created_at action_until capture_before next_look_at",
         "state IN ('requires_action', 'authorized')",
     ),
+    "payments_balancetransaction": ("available_on", "state = 'pending'"),
     "idempotency_claim": ("lease_until", "answered_at IS NULL"),
     "webhooks_notification": ("next_attempt_at", "next_attempt_at IS NOT NULL"),
 }
