@@ -399,7 +399,9 @@ def our_books_are_the_banks_to_the_cent(seen: Seen) -> None:
 @always
 def a_dispute_is_booked_once_and_told_once(seen: Seen) -> None:
     """However often, in whatever order and by how many it was heard of."""
-    booked = Counter((row.source, row.amount_minor < 0) for row in seen.balances.values() if row.type == "adjustment")
+    booked = Counter(
+        (row.source, row.amount_minor < 0) for row in seen.balances.values() if row.type == "adjustment"
+    )
     for dispute in seen.disputes.values():
         assert dispute.processor_id in seen.bank(dispute.processor).reports, dispute.public_id
         taken, won = dispute.balance_transaction is not None, dispute.state == "won"
