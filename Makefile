@@ -6,7 +6,7 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz chaos storm check bench screenshots
+.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
@@ -15,6 +15,7 @@ help:
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
+	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, migrations and settings"
 	@echo "make bench   charges, webhooks and postings per second, and large books, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
@@ -51,6 +52,9 @@ storm: .venv/dev.stamp
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) \
 		$(if $(TABLE),--table)
+
+reconcile-day: .venv/dev.stamp
+	@$(BIN)/python -m tests.reconciliation $(if $(PAYMENTS),--payments $(PAYMENTS))
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench

@@ -23,7 +23,7 @@ from reconciliation.services.pulling import look_again
 from reconciliation.terms import terms_of
 from sandbox.movements import Movement, payout
 from sandbox.statements import statement
-from tests.reconciliation.conftest import Desk
+from tests.reconciliation.desk import Desk
 from tests.support.client import Client
 from tests.support.eventually import eventually
 

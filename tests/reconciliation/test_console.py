@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from controls.models import AuditEntry
 from core.ids import random_text
 from reconciliation.models import Break, ReportFile
-from tests.reconciliation.conftest import Desk
+from tests.reconciliation.desk import Desk
 from tests.support.client import Client
 
 WORKBENCH = "/admin/reconciliation/break/"
