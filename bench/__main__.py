@@ -1,7 +1,7 @@
 """`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do,
-whether a slow bank slows it down, how many webhooks a worker sends, how fast the ledger books, and how fast large
-books are read and proven. Exit code 1 when the database does not hold
-what was answered."""
+whether a slow bank slows it down, how many webhooks a worker sends, how fast the ledger books, how fast large books
+are read and proven, and how fast reports are compared. Exit code 1 when the database does not hold what was
+answered."""
 
 import argparse
 import resource
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import books, reference, report, scenarios, stored, webhooks
+from bench import books, reconciliation, reference, report, scenarios, stored, webhooks
 from bench.load import Load
 from bench.postings import postings
 from bench.replays import replays
@@ -21,7 +21,10 @@ from gateway.child import CannotStart
 LEDGER = ("postings", "books")
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
-SCENARIOS = ("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks", "postings", "books")
+SCENARIOS = (
+    *("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks"),
+    *("postings", "books", "reconciliation"),
+)
 
 
 def main() -> int:
@@ -33,7 +36,7 @@ def main() -> int:
             stages.stage("starting", 0)
             with open_room() as room:
                 results = measure(room, stages, options)
-    except (CannotStart, stored.WronglyStored, reference.Failed) as error:
+    except (CannotStart, stored.WronglyStored, reconciliation.WronglyCompared, reference.Failed) as error:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, style="red")
         return 1
     report.show(console, results)
@@ -71,6 +74,9 @@ def measure(room: Room, stages: report.Stages, options: argparse.Namespace) -> r
     stored.check_reference(room, script.merchant, script.charges)
     stored.check_answers(room, merchant, load)
     stored.check_books(room, all_ended=not load.not_answered)
+    # Last: its charges are in no ledger.
+    if only in (None, "reconciliation"):
+        results["reconciliation"] = reconciliation.in_turn(room, stages)
     for refusal, times in load.refusals.most_common(3):
         stages.console.print(f"{times} times: {refusal}", markup=False, highlight=False)
     return results

@@ -52,7 +52,7 @@ def import_report(
     new = file is None
     if file is None:
         try:
-            file = _take_in(content, terms, checksum, name, actor, day, told)
+            file = store(content, terms, checksum=checksum, name=name, actor=actor, day=day, told=told)
         except IntegrityError:
             # Somebody else took the same file in meanwhile.
             file = _known(terms, checksum)
@@ -79,9 +79,17 @@ def _known(terms: Terms, checksum: str) -> ReportFile | None:
 
 
 @transaction.atomic
-def _take_in(
-    content: IO[bytes], terms: Terms, checksum: str, name: str, actor: str, day: date | None, told: Told
+def store(
+    content: IO[bytes],
+    terms: Terms,
+    *,
+    checksum: str,
+    name: str,
+    actor: str,
+    day: date | None = None,
+    told: Told = quiet,
 ) -> ReportFile:
+    """Reads, keeps and compares; nothing is booked yet. FileRefused, IntegrityError for one that is there."""
     report = formats.read(terms.format, content)
     with connection.cursor() as cursor:
         cursor.execute(LONGEST)

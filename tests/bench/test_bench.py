@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import books, reference, report, scenarios, stored
+from bench import books, reconciliation, reference, report, scenarios, stored
 from bench.load import Load
 from bench.postings import postings
 from bench.reference import Reference
@@ -153,3 +153,9 @@ def test_results_are_a_list_of_scenario_metric_and_value(tmp_path: Path) -> None
     assert json.loads((tmp_path / "results.json").read_text()) == [
         {"scenario": "gateway_0ms", "metric": "ratio_to_reference", "value": 0.3457}
     ]
+
+
+def test_reports_of_two_sizes_are_compared_whole(room: Room, stages: Stages) -> None:
+    figures = reconciliation.in_turn(room, stages, sizes=(1_000, 2_500), loop=50)
+    assert (figures["small_lines"], figures["lines"]) == (1_000, 2_500)
+    assert all(value > 0 for value in figures.values())
