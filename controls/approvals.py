@@ -37,13 +37,30 @@ class Wish:
     amount_minor: int | None = None
 
 
+@dataclass(frozen=True)
+class Thresholds:
+    """Those of an action as they are now, for whoever measures many amounts."""
+
+    action: str
+    amounts: Mapping[str, int]
+
+    def take_two(self, currency: str, amount_minor: int) -> bool:
+        """An amount at the threshold is still one person's. Once an action has thresholds, a currency without one
+        takes two people for any amount."""
+        if not self.amounts:
+            return not action_named(self.action).alone_without_threshold
+        return currency not in self.amounts or amount_minor > self.amounts[currency]
+
+
+def thresholds_of(action: str) -> Thresholds:
+    return Thresholds(
+        action, dict(Threshold.objects.filter(action=action).values_list("currency", "amount_minor"))
+    )
+
+
 def needs_second_person(action: str, currency: str, amount_minor: int) -> bool:
-    """An amount at the threshold is still one person's. Once an action has thresholds, a currency without one takes
-    two people for any amount."""
-    thresholds = dict(Threshold.objects.filter(action=action).values_list("currency", "amount_minor"))
-    if not thresholds:
-        return not action_named(action).alone_without_threshold
-    return currency not in thresholds or amount_minor > thresholds[currency]
+    """See `Thresholds.take_two`."""
+    return thresholds_of(action).take_two(currency, amount_minor)
 
 
 def ask_for_approval(wish: Wish, *, key: str, maker: Any, reason: str) -> Approval:

@@ -280,20 +280,19 @@ if STRIPE_PROCESSOR_KEY:
         },
     }
 # What each processor reports, day by day: the format of its files, the fee that is agreed (None: not checked), and
-# how many days a line may come late. `fetch` says where a day's file is, where it can be fetched.
+# how many days a line may come late.
 SETTLEMENT_REPORTS: dict[str, dict[str, Any]] = {
     name: {
         "format": "stripe" if name == "stripe" else "sandbox",
         "fee": None if name == "stripe" else {"basis_points": 150, "fixed_minor": 0},
         "grace_days": 2 if name == "stripe" else 1,
-        "fetch": "" if name == "stripe" else config["options"]["url"] + "/v1/settlements/{day}",
     }
-    for name, config in PROCESSORS.items()
+    for name in PROCESSORS
 }
 # Files that are put here are imported: one folder for each processor, and `bank` for statements of our account.
 SETTLEMENT_DIR = os.environ.get("SETTLEMENT_DIR", "")
-# A difference above this takes two people, by currency in its smallest unit; others are measured by `default`.
-TWO_PEOPLE_ABOVE_MINOR: dict[str, int] = {"default": 100_000, "jpy": 100_000, "krw": 1_000_000}
+# Whose money is on the bank account of the statements: real money as soon as a processor has some.
+BANK_IS_LIVE = any(config["livemode"] for config in PROCESSORS.values())
 # How long a processor may take to answer. Its lookups begin five seconds after that.
 PROCESSOR_TIMEOUT_SECONDS = float(os.environ.get("PROCESSOR_TIMEOUT_SECONDS", "30"))
 # So many technical failures of a processor within half a minute, and it is left alone for a while.

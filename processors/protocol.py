@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from datetime import date
+from typing import IO, Any, Literal, Protocol, get_args, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,19 @@ class PayoutProcessor(Processor, Protocol):
 
     def pay_out(self, request: PayoutRequest, *, timeout_seconds: float) -> Outcome:
         """Approved when the bank has taken it in; its arrival is learned by lookups."""
+        ...
+
+
+class NoReport(Exception):
+    """The processor has none of that day, or did not give it whole."""
+
+
+@runtime_checkable
+class ReportDesk(Protocol):
+    """What a processor offers besides, where its reports can be fetched."""
+
+    def fetch_report(self, day: date, into: IO[bytes]) -> None:
+        """The whole settlement report of a day. NoReport; then what is in `into` means nothing."""
         ...
 
 

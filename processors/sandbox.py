@@ -1,7 +1,8 @@
 """The adapter of the sandbox bank: JSON over HTTP. Card data is filled in by the vault on the way."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from datetime import date
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -33,6 +34,7 @@ from processors.protocol import (
     Unknown,
     VoidRequest,
 )
+from processors.reports import download
 from processors.signatures import verify
 from processors.vault import Answered, ForwardRequest, VaultClient
 
@@ -203,6 +205,9 @@ class SandboxProcessor:
                 return Unknown(f"HTTP {status} instead of the dispute")
             case NotSent(reason=reason) | Unknown(reason=reason):
                 return Unknown(reason)
+
+    def fetch_report(self, day: date, into: IO[bytes]) -> None:
+        download(f"{self._url}/v1/settlements/{day}", HEADERS, into, of=self.name)
 
     def read_notification(self, *, body: bytes, headers: Mapping[str, str], now: float) -> Notification:
         verify(body, headers.get("sandbox-signature", ""), self._notification_secret, now=now)

@@ -28,8 +28,8 @@ RESULTS = [
     ("orphan_refund", "Refund nobody asked for"),
     ("orphan_dispute", "Dispute of an unknown charge"),
 ]
-# A break may also come from a bound that a processor's report exceeded.
-BREAK_KINDS = [*RESULTS[1:], ("bound", "Beyond a limit")]
+# A break may also come from a bound that a processor's report exceeded, or from news of nothing that we know.
+BREAK_KINDS = [*RESULTS[1:], ("bound", "Beyond a limit"), ("unknown_news", "News of something unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Advice:
     resolution: str
 
 
+# What may take two people, as the thresholds name it.
+RESOLVING = "resolve_break"
 # Who acts where no person does.
 RULES = "rule:automatic"
 
@@ -75,6 +77,9 @@ ADVICE = {
     ),
     "orphan_dispute": Advice(
         "The processor took money for a dispute of something we do not know. It waits in suspense.", SETTLE
+    ),
+    "unknown_news": Advice(
+        "A processor notified us of a payment that we don't know, for a day. Nothing was booked.", NOTHING
     ),
     "bound": Advice(
         "A processor reported more than there was: it is booked, and somebody must look.", NOTHING

@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
 from core.console import midnight
+from payments.models import Dispute, Operation, Payout
 from reconciliation.models import Break, Match, ReportFile
 
+# Younger ones are on their way as they should be.
+OLD = timedelta(minutes=10)
 # Of the money that was booked from one day to another: how much of it a report has settled within a day.
 COMPLETENESS = """
     SELECT b.currency, b.livemode, sum(abs(b.amount_minor))::bigint,
@@ -66,6 +69,36 @@ def recent_completeness() -> list[Completeness]:
     """Of the last week, without today, whose reports are still to come."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     return completeness(yesterday - timedelta(days=6), yesterday)
+
+
+@dataclass(frozen=True, slots=True)
+class NotFinal:
+    """What has begun and has not ended, of one kind, currency and mode."""
+
+    kind: str
+    currency: str
+    livemode: bool
+    number: int
+    amount_minor: int
+    oldest: datetime
+
+
+def not_final(processor: str = "", *, older_than: timedelta = OLD) -> list[NotFinal]:
+    """Calls whose outcome we don't know, payouts on their way and open disputes, older than minutes."""
+    before = datetime.now(UTC) - older_than
+    found: list[tuple[str, QuerySet[Any]]] = [
+        ("call to a processor", Operation.objects.filter(next_attempt_at__isnull=False)),
+        ("payout on its way", Payout.objects.filter(state=Payout.State.IN_TRANSIT)),
+        ("dispute", Dispute.objects.filter(next_look_at__isnull=False)),
+    ]
+    return [
+        NotFinal(kind, *row)
+        for kind, rows in found
+        for row in rows.filter(created_at__lt=before, **({"processor": processor} if processor else {}))
+        .order_by("-livemode", "currency")
+        .values_list("currency", "livemode")
+        .annotate(number=Count("pk"), amount=Sum("amount_minor"), oldest=Min("created_at"))
+    ]
 
 
 def totals(files: list[int]) -> list[Total]:

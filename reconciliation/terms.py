@@ -18,7 +18,6 @@ class Terms:
     basis_points: int | None = None
     fixed_minor: int = 0
     grace_days: int = 1
-    fetch: str = ""
 
 
 def sources() -> list[str]:
@@ -26,9 +25,9 @@ def sources() -> list[str]:
 
 
 def terms_of(source: str, *, livemode: bool | None = None) -> Terms:
-    """KeyError for a source that is not set up. A processor has one mode; of the bank's account it must be said."""
+    """KeyError for a source that is not set up. A processor has one mode; that of our bank account is a setting."""
     if source == BANK:
-        return Terms(BANK, bool(livemode), "camt.053")
+        return Terms(BANK, settings.BANK_IS_LIVE if livemode is None else livemode, "camt.053")
     said: dict[str, Any] = settings.SETTLEMENT_REPORTS[source]
     fee = said.get("fee") or {}
     return Terms(
@@ -38,10 +37,4 @@ def terms_of(source: str, *, livemode: bool | None = None) -> Terms:
         basis_points=fee.get("basis_points"),
         fixed_minor=fee.get("fixed_minor", 0),
         grace_days=said.get("grace_days", 1),
-        fetch=said.get("fetch", ""),
     )
-
-
-def takes_two_people(at_risk_minor: int, currency: str) -> bool:
-    limits = settings.TWO_PEOPLE_ABOVE_MINOR
-    return at_risk_minor > limits.get(currency, limits["default"])

@@ -23,7 +23,7 @@ from reconciliation import queries
 from reconciliation.admin.forms import FilterForm, WorkForm
 from reconciliation.kinds import ADVICE, RESOLUTIONS
 from reconciliation.models import Break
-from reconciliation.services import breaks
+from reconciliation.services import approved_break, breaks
 from reconciliation.services.breaks import booking_of
 
 # What people read at once; the file has them all.
@@ -72,6 +72,7 @@ class BreakAdmin(ReadOnlyAdmin):
             stake=queries.at_stake(),
             kinds=[(dict(Break.kind.field.choices or [])[one["kind"]], one) for one in kinds],
             completeness=queries.recent_completeness(),
+            not_final=queries.not_final(),
             form=WorkForm() if request.user.has_perm("reconciliation.work_break") else None,
         )
 
@@ -164,9 +165,9 @@ def _do(action: str, pk: int, request: Any, said: dict[str, Any]) -> None:
             breaks.assign(pk, owner=request.user, actor=actor)
         case "propose":
             resolution = said["resolution"] or ADVICE[Break.objects.get(pk=pk).kind].resolution
-            breaks.propose(pk, resolution=resolution, reason=said["reason"], actor=actor)
+            approved_break.propose(pk, resolution=resolution, reason=said["reason"], maker=request.user)
         case "approve":
-            breaks.approve(pk, actor=actor)
+            approved_break.approve(pk, checker=request.user)
         case "resolve":
             breaks.resolve(pk, actor=actor)
         case _:

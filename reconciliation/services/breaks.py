@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from controls.approvals import Thresholds, thresholds_of
 from core.db import in_transaction
 from ledger.lines import Line
 from ledger.services import post
@@ -18,7 +19,7 @@ from reconciliation import kinds
 from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
 from reconciliation.kinds import RULES
 from reconciliation.models import Break, BreakEntry, ReportLine
-from reconciliation.terms import BANK, takes_two_people
+from reconciliation.terms import BANK
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def open_breaks(found: Sequence[Found]) -> int:
         Break.objects.filter(subject__in=[one.subject for one in found]).values_list("subject", flat=True)
     )
     new = [one for one in found if one.subject not in known]
-    made = Break.objects.bulk_create([_break(one) for one in new])
+    thresholds = thresholds_of(kinds.RESOLVING)
+    made = Break.objects.bulk_create([_break(one, thresholds) for one in new])
     BreakEntry.objects.bulk_create(
         BreakEntry(about=one, kind="opened", actor=RULES, text=said.text, state=one.state)
         for one, said in zip(made, new, strict=True)
@@ -54,7 +56,7 @@ def open_breaks(found: Sequence[Found]) -> int:
     return len(new)
 
 
-def _break(found: Found) -> Break:
+def _break(found: Found, thresholds: Thresholds) -> Break:
     return Break(
         kind=found.kind,
         subject=found.subject,
@@ -67,7 +69,7 @@ def _break(found: Found) -> Break:
         booking_id=found.booking_id,
         reference=found.reference[:100],
         since=found.since,
-        needs_second_person=takes_two_people(found.at_risk_minor, found.currency),
+        needs_second_person=thresholds.take_two(found.currency, found.at_risk_minor),
     )
 
 

@@ -9,33 +9,25 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-import urllib3
 from django.conf import settings
 from django.db.models import Max
 
 from controls.services import raise_alert
 from core.db import in_transaction, release_connection
+from payments import routing
+from processors.protocol import NoReport, ReportDesk
 from reconciliation.formats.lines import FileRefused
 from reconciliation.models import ReportFile
 from reconciliation.queries import reports
+from reconciliation.services.asking import ask_again
 from reconciliation.services.importing import import_report
-from reconciliation.services.rules import alerts_to_breaks, apply_rules
-from reconciliation.terms import Terms, sources, terms_of
+from reconciliation.services.rules import alerts_to_breaks, apply_rules, news_to_breaks
+from reconciliation.terms import BANK, Terms, sources, terms_of
 
 # Days that are asked for again when a fetch failed or nobody was there to do it.
 DAYS_BACK = 7
-TIMEOUT = urllib3.Timeout(connect=3, read=60)
-CHUNK_BYTES = 1 << 20
-# A million lines are some 150 MB.
-MOST_BYTES = 1 << 30
-HEADERS = {"Authorization": "Bearer sandbox"}
 
 log = logging.getLogger("tollgate.reconciliation")
-http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
-
-
-class NoReport(Exception):
-    """The processor has none of that day, or did not answer."""
 
 
 def pull_reports() -> int:
@@ -44,48 +36,40 @@ def pull_reports() -> int:
 
 
 def look_again() -> int:
-    """What was open is compared with what has come since: no file is read."""
-    done = alerts_to_breaks()
+    """What was open is compared with what has come since, and asked about: no file is read."""
+    done = alerts_to_breaks() + news_to_breaks() + ask_again()
     for source in sources():
         if last := ReportFile.objects.filter(source=source).aggregate(day=Max("day"))["day"]:
             done += apply_rules(terms_of(source), as_of=last)
     return done
 
 
+def can_fetch(terms: Terms) -> bool:
+    return terms.source != BANK and isinstance(routing.processor(terms.source), ReportDesk)
+
+
 @contextlib.contextmanager
 def fetch(terms: Terms, day: date) -> Iterator[IO[bytes]]:
     """A day's report, on disk while it is needed. NoReport."""
+    desk = routing.processor(terms.source)
+    if not isinstance(desk, ReportDesk):
+        raise NoReport(f"{terms.source} has no reports to be fetched.")
     release_connection()
     with tempfile.TemporaryFile() as content:
-        try:
-            _download(terms, day, content)
-        except urllib3.exceptions.HTTPError as error:
-            raise NoReport(
-                f"{terms.source} did not give its report of {day}: {type(error).__name__}."
-            ) from error
+        desk.fetch_report(day, content)
         content.seek(0)
         yield content
-
-
-def _download(terms: Terms, day: date, content: IO[bytes]) -> None:
-    answer = http.request(
-        "GET", terms.fetch.format(day=day), headers=HEADERS, preload_content=False, redirect=False
-    )
-    if answer.status != 200:
-        raise NoReport(f"{terms.source} answered {answer.status} when asked for its report of {day}.")
-    for chunk in answer.stream(CHUNK_BYTES):
-        content.write(chunk)
-        if content.tell() > MOST_BYTES:
-            raise NoReport(f"The report of {terms.source} of {day} is beyond {MOST_BYTES} bytes.")
 
 
 def _pull_days(terms: Terms) -> int:
     """Those of the last days that are over and were not fetched."""
     new = 0
+    if not can_fetch(terms):
+        return 0
     today = datetime.now(UTC).date()
     for back in range(DAYS_BACK, 0, -1):
         day = today - timedelta(days=back)
-        if not terms.fetch or reports(terms.source, day).exists():
+        if reports(terms.source, day).exists():
             continue
         try:
             with fetch(terms, day) as content:

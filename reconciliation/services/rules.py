@@ -4,6 +4,7 @@ for word, and waiting that has become missing. Harmless however often it runs; e
 from datetime import date, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from controls.models import Alert
@@ -14,6 +15,7 @@ from reconciliation.kinds import RULES
 from reconciliation.models import Break, BreakEntry, Match
 from reconciliation.services.breaks import Found, open_breaks, settle_by_rule
 from reconciliation.terms import BANK, Terms
+from webhooks.models import Notification
 
 PORTION = 500
 
@@ -113,6 +115,33 @@ def alerts_to_breaks() -> int:
     """What a processor reported beyond a bound was booked, and raised an alert: from now on it is a break too."""
     alerts = Alert.objects.filter(kind="bound_exceeded").order_by("-pk")[:PORTION]
     return open_breaks([_bound(alert) for alert in alerts])
+
+
+def news_to_breaks() -> int:
+    """Notifications of what we don't know have waited long enough; those applied after all are explained."""
+    given_up = Notification.objects.filter(applied_at=None, next_attempt_at=None).order_by("-pk")[:PORTION]
+    done = open_breaks([_news(one) for one in given_up])
+    known = Break.objects.filter(state=Break.State.OPEN, kind="unknown_news").order_by("pk")[:PORTION]
+    keys = {int(one.subject.removeprefix("news:")): one.pk for one in known}
+    for pk in Notification.objects.filter(pk__in=keys, applied_at__isnull=False).values_list("pk", flat=True):
+        done += settle_by_rule(
+            keys[pk], resolution=kinds.NOTHING, reason="Rule: the notification was applied after all."
+        )
+    return done
+
+
+def _news(news: Notification) -> Found:
+    return Found(
+        kind="unknown_news",
+        subject=f"news:{news.pk}",
+        source=news.processor,
+        livemode=settings.PROCESSORS.get(news.processor, {}).get("livemode", False),
+        currency="usd",
+        at_risk_minor=0,
+        reference=news.reference,
+        since=news.received_at,
+        text=f"{news.kind}, notification {news.notification_id}.",
+    )
 
 
 def _bound(alert: Alert) -> Found:

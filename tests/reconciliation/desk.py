@@ -65,10 +65,9 @@ class Desk:
 @contextmanager
 def processor_at(url: str) -> Iterator[None]:
     """This process asks the same bank as the gateway."""
-    options, reports = settings.PROCESSORS["sandbox"]["options"], settings.SETTLEMENT_REPORTS["sandbox"]
-    before = options["url"], reports["fetch"]
-    options["url"], reports["fetch"] = url, url + "/v1/settlements/{day}"
+    options = settings.PROCESSORS["sandbox"]["options"]
+    before, options["url"] = options["url"], url
     routing.processor.cache_clear()
     yield
-    options["url"], reports["fetch"] = before
+    options["url"] = before
     routing.processor.cache_clear()

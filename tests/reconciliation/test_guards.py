@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from psycopg.errors import CheckViolation, IntegrityConstraintViolation, RestrictViolation
 
-from core.ids import new_id
+from controls.errors import SamePerson
+from controls.models import Approval, Threshold
+from core.ids import new_id, random_text
 from ledger.models import LedgerTransaction
 from reconciliation import kinds
 from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
 from reconciliation.models import Break, BreakEntry
-from reconciliation.services import breaks
+from reconciliation.services import approved_break, breaks
 from tests.conftest import Books
 from tests.ledger.bookings import at_once
 
@@ -113,3 +116,25 @@ def test_a_difference_is_found_once(books: Books) -> None:
         text="Again.",
     )
     assert breaks.open_breaks([again]) == 0
+
+
+def test_a_large_one_waits_among_the_approvals_and_is_booked_when_another_person_approves(
+    books: Books,
+) -> None:
+    maria, peter = (User.objects.create_user(random_text(8)) for _ in range(2))
+    large = approved_break.propose(found(200_000).pk, resolution=kinds.SETTLE, reason="Ours.", maker=maria)
+    waiting = Approval.objects.get(subject=large.public_id)
+    assert (waiting.action, waiting.amount_minor) == ("resolve_break", 200_000)
+    with pytest.raises(SamePerson):
+        approved_break.approve(large.pk, checker=maria)
+    resolved = approved_break.approve(large.pk, checker=peter)
+    assert (resolved.state, resolved.approved_by) == ("resolved", peter.username)
+    assert Approval.objects.get(pk=waiting.pk).state == "done"
+    small = approved_break.propose(found().pk, resolution=kinds.SETTLE, reason="Ours.", maker=maria)
+    assert not Approval.objects.filter(subject=small.public_id).exists()
+
+
+def test_the_threshold_is_the_one_that_staff_have_set(books: Books) -> None:
+    Threshold.objects.filter(action="resolve_break", currency="usd").update(amount_minor=499)
+    assert found(500).needs_second_person and not found(499).needs_second_person
+    Threshold.objects.filter(action="resolve_break", currency="usd").update(amount_minor=100_000)

@@ -13,10 +13,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from core.showing import age, money
+from processors.protocol import NoReport
 from reconciliation import kinds, queries
 from reconciliation.formats.lines import FileRefused
 from reconciliation.services.importing import import_report
-from reconciliation.services.pulling import NoReport, fetch
+from reconciliation.services.pulling import can_fetch, fetch
 from reconciliation.services.rules import alerts_to_breaks
 from reconciliation.terms import Terms, sources, terms_of
 
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         files = list(queries.reports(processor, day))
         console.print(_totals([one.pk for one in files], processor, day))
         console.print(_completeness(day))
+        console.print(_not_final(processor))
         still_open = queries.open_on(processor, day)
         for one in still_open.order_by("since")[:50]:
             console.print(
@@ -60,7 +62,7 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             if file is not None:
                 content: IO[bytes] = stack.enter_context(file.open("rb"))
-            elif terms.fetch and not queries.reports(terms.source, day).exists():
+            elif can_fetch(terms) and not queries.reports(terms.source, day).exists():
                 content = stack.enter_context(fetch(terms, day))
             else:
                 return
@@ -115,6 +117,21 @@ def _completeness(day: date) -> Table:
             money(row.within_a_day_minor, row.currency),
             row.share,
             age(row.oldest) if row.oldest else "none",
+        )
+    return table
+
+
+def _not_final(processor: str) -> Table:
+    table = Table(title="Not final yet, and older than minutes", title_justify="left")
+    for header in ("what", "mode", "number", "amount", "oldest"):
+        table.add_column(header, justify="left" if header in ("what", "mode") else "right")
+    for row in queries.not_final(processor):
+        table.add_row(
+            row.kind,
+            "live" if row.livemode else "test",
+            f"{row.number:,}",
+            money(row.amount_minor, row.currency),
+            age(row.oldest),
         )
     return table
 

@@ -1,0 +1,14 @@
+"""The state machines of reconciliation, for docs/states.md."""
+
+from typing import Any
+
+from reconciliation.models import Break, ReportFile
+
+MACHINES: list[tuple[Any, str]] = [
+    (
+        Break,
+        "A difference between a report and our books. It is worked off forward and never deleted; each step is in "
+        "its history, in the same transaction. Large ones are approved by another person than the one who proposed.",
+    ),
+    (ReportFile, "A report that was read and compared whole, and then is booked in portions."),
+]
