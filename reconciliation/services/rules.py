@@ -4,7 +4,6 @@ for word, and waiting that has become missing. Harmless however often it runs; e
 from datetime import date, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from controls.models import Alert
@@ -15,9 +14,10 @@ from reconciliation.kinds import RULES
 from reconciliation.models import Break, BreakEntry, Match
 from reconciliation.services.breaks import Found, open_breaks, settle_by_rule
 from reconciliation.terms import BANK, Terms
-from webhooks.models import Notification
 
 PORTION = 500
+# Of notifications that nobody could apply, and of disputes that processors list and nobody knows.
+UNKNOWN_NEWS = ("notification_not_applied", "dispute_of_nothing_known")
 
 # A line has come for what was missing or waiting.
 CAME_THERE = """
@@ -114,45 +114,31 @@ def apply_rules(terms: Terms, *, as_of: date) -> int:
 def alerts_to_breaks() -> int:
     """What a processor reported beyond a bound was booked, and raised an alert: from now on it is a break too."""
     alerts = Alert.objects.filter(kind="bound_exceeded").order_by("-pk")[:PORTION]
-    return open_breaks([_bound(alert) for alert in alerts])
+    return open_breaks([_found(alert, "bound") for alert in alerts])
 
 
 def news_to_breaks() -> int:
-    """Notifications of what we don't know have waited long enough; those applied after all are explained."""
-    given_up = Notification.objects.filter(applied_at=None, next_attempt_at=None).order_by("-pk")[:PORTION]
-    done = open_breaks([_news(one) for one in given_up])
+    """News of what nobody here knows raised an alert, and is a break until that alert is resolved."""
+    alerts = Alert.objects.filter(kind__in=UNKNOWN_NEWS, state=Alert.State.OPEN).order_by("-pk")[:PORTION]
+    done = open_breaks([_found(alert, "unknown_news") for alert in alerts])
     known = Break.objects.filter(state=Break.State.OPEN, kind="unknown_news").order_by("pk")[:PORTION]
-    keys = {int(one.subject.removeprefix("news:")): one.pk for one in known}
-    for pk in Notification.objects.filter(pk__in=keys, applied_at__isnull=False).values_list("pk", flat=True):
-        done += settle_by_rule(
-            keys[pk], resolution=kinds.NOTHING, reason="Rule: the notification was applied after all."
-        )
+    breaks = {int(one.subject.removeprefix("alert:")): one.pk for one in known}
+    for alert in Alert.objects.filter(pk__in=breaks, state=Alert.State.RESOLVED):
+        reason = f"Rule: its alert was resolved by {alert.resolved_by}: {alert.resolved_reason}"
+        done += settle_by_rule(breaks[alert.pk], resolution=kinds.NOTHING, reason=reason)
     return done
 
 
-def _news(news: Notification) -> Found:
+def _found(alert: Alert, kind: str) -> Found:
+    data = alert.data or {}
     return Found(
-        kind="unknown_news",
-        subject=f"news:{news.pk}",
-        source=news.processor,
-        livemode=settings.PROCESSORS.get(news.processor, {}).get("livemode", False),
-        currency="usd",
-        at_risk_minor=0,
-        reference=news.reference,
-        since=news.received_at,
-        text=f"{news.kind}, notification {news.notification_id}.",
-    )
-
-
-def _bound(alert: Alert) -> Found:
-    return Found(
-        kind="bound",
+        kind=kind,
         subject=f"alert:{alert.pk}",
-        source=str((alert.data or {}).get("processor", "")),
+        source=str(data.get("processor", "")),
         livemode=bool(alert.livemode),
         currency=alert.currency or "usd",
         at_risk_minor=abs(alert.amount_minor or 0),
-        reference=alert.subject,
+        reference=str(data.get("reference", alert.subject)),
         since=alert.first_seen_at,
         text=alert.message,
     )

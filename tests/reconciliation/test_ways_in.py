@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from controls.models import Alert
-from controls.services import raise_alert
+from controls.services import raise_alert, resolve_alert
 from core.ids import random_text
 from payments.models import Operation
 from processors.protocol import NoReport
@@ -25,7 +24,6 @@ from reconciliation.terms import terms_of
 from tests.reconciliation.desk import Desk
 from tests.support.client import Client
 from tests.support.servers import ROOT
-from webhooks.models import Notification
 
 NOW = timedelta(0)
 
@@ -153,20 +151,20 @@ def test_an_alert_of_a_bound_becomes_a_break_once(desk: Desk) -> None:
     assert (one.reference, one.at_risk_minor, one.currency) == (subject, 700, "eur")
 
 
-def test_news_of_something_unknown_become_a_break_until_they_are_applied(desk: Desk) -> None:
-    news = Notification.objects.create(
-        processor="sandbox",
-        notification_id=random_text(8),
-        reference="op_nobodys",
-        kind="payment.captured",
-        body="",
+def test_news_of_something_unknown_are_a_break_until_somebody_explains_them(desk: Desk) -> None:
+    alert = raise_alert(
+        kind="notification_not_applied",
+        subject=f"sandbox:{random_text(8)}",
+        message="sandbox notified us of payment.captured (op_nobodys).",
+        livemode=False,
+        data={"processor": "sandbox", "reference": "op_nobodys"},
     )
     pulling.look_again()
-    assert not Break.objects.filter(kind="unknown_news").exists()
-    Notification.objects.filter(pk=news.pk).update(next_attempt_at=None)
-    pulling.look_again()
     one = Break.objects.get(kind="unknown_news")
-    assert (one.state, one.reference, one.at_risk_minor) == ("open", "op_nobodys", 0)
-    Notification.objects.filter(pk=news.pk).update(applied_at=timezone.now())
+    assert (one.state, one.source, one.reference) == ("open", "sandbox", "op_nobodys")
     pulling.look_again()
-    assert Break.objects.get(pk=one.pk).state == "resolved"
+    assert Break.objects.get(pk=one.pk).state == "open"
+    resolve_alert(kind=alert.kind, subject=alert.subject, actor="maria", reason="It was ours after all.")
+    pulling.look_again()
+    explained = Break.objects.get(pk=one.pk)
+    assert explained.state == "resolved" and "maria: It was ours" in explained.reason
