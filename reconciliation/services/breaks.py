@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from controls.approvals import Thresholds, thresholds_of
 from core.db import in_transaction
+from core.money import decimals
 from ledger.lines import Line
 from ledger.services import post
 from payments import bookings
@@ -20,6 +21,9 @@ from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
 from reconciliation.kinds import RULES
 from reconciliation.models import Break, BreakEntry, ReportLine
 from reconciliation.terms import BANK
+
+# 1,000.00, or 100,000 where a currency has no decimals, as long as nobody has set a threshold.
+USUAL_THRESHOLD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,14 @@ def _break(found: Found, thresholds: Thresholds) -> Break:
         booking_id=found.booking_id,
         reference=found.reference[:100],
         since=found.since,
-        needs_second_person=thresholds.take_two(found.currency, found.at_risk_minor),
+        needs_second_person=_takes_two(found, thresholds),
     )
+
+
+def _takes_two(found: Found, thresholds: Thresholds) -> bool:
+    if thresholds.amounts:
+        return thresholds.take_two(found.currency, found.at_risk_minor)
+    return found.at_risk_minor > USUAL_THRESHOLD * 10 ** (decimals(found.currency) or 2)
 
 
 @in_transaction

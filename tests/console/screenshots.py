@@ -23,8 +23,8 @@ from payments.services.disputes import learn_disputes
 from reconciliation.services.importing import import_report
 from tests.console.browser import chromium, log_in, open_page
 from tests.console.world import World, start_world
-from tests.reconciliation.conftest import Desk as Bookkeeper
-from tests.reconciliation.conftest import processor_at
+from tests.reconciliation.desk import Desk as Bookkeeper
+from tests.reconciliation.desk import processor_at
 from tests.support.bank import Bank
 from tests.support.client import Client
 from tests.support.servers import ROOT, start_servers

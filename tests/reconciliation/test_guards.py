@@ -135,6 +135,7 @@ def test_a_large_one_waits_among_the_approvals_and_is_booked_when_another_person
 
 
 def test_the_threshold_is_the_one_that_staff_have_set(books: Books) -> None:
-    Threshold.objects.filter(action="resolve_break", currency="usd").update(amount_minor=499)
+    assert found(100_001).needs_second_person and not found(100_000).needs_second_person
+    threshold = Threshold.objects.create(action="resolve_break", currency="usd", amount_minor=499)
     assert found(500).needs_second_person and not found(499).needs_second_person
-    Threshold.objects.filter(action="resolve_break", currency="usd").update(amount_minor=100_000)
+    threshold.delete()
