@@ -80,7 +80,7 @@ def _break(found: Found, thresholds: Thresholds) -> Break:
 def _takes_two(found: Found, thresholds: Thresholds) -> bool:
     if thresholds.amounts:
         return thresholds.take_two(found.currency, found.at_risk_minor)
-    return found.at_risk_minor > USUAL_THRESHOLD * 10 ** (decimals(found.currency) or 2)
+    return found.at_risk_minor > USUAL_THRESHOLD * int(10 ** (decimals(found.currency) or 2))
 
 
 @in_transaction
