@@ -17,7 +17,7 @@ help:
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, migrations and settings"
-	@echo "make bench   charges, webhooks and postings per second, and large books, next to what the database alone can do"
+	@echo "make bench   charges, webhooks, postings and report lines per second, and large books, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
 run: .venv/run.stamp
