@@ -40,7 +40,8 @@ def csv_answer(
 
 class Exportable:
     """Comes before the admin class that it adds to. `export_fields` are the fields of a row that may leave, paths to
-    its relatives' included. An `…_minor` becomes two columns, in the row's `currency` and as it is stored."""
+    its relatives' included. An `…_minor` of a row with a `currency` becomes two columns: in
+    that currency, and as it is stored."""
 
     export_fields: Sequence[str] = ()
     change_list_template = "console/change_list.html"
@@ -77,14 +78,14 @@ class Exportable:
         return csv_answer(
             request,
             str(page.opts.verbose_name_plural).replace(" ", "-"),
-            [column for field in self.export_fields for column in _columns(field)],
+            [column for field in self.export_fields for column in _columns(field, self.export_fields)],
             _cells(self.export_fields, rows),
             f"Exported {page.opts.verbose_name_plural} as CSV: {request.GET.urlencode() or 'all of them'}.",
         )
 
 
-def _columns(field: str) -> list[str]:
-    if field.endswith(MINOR):
+def _columns(field: str, fields: Sequence[str]) -> list[str]:
+    if field.endswith(MINOR) and "currency" in fields:
         return [field.removesuffix(MINOR), field]
     return ["mode" if field == "livemode" else field.replace("__public_id", "").replace("__", "_")]
 
@@ -94,7 +95,7 @@ def _cells(fields: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterator[li
         cells: list[object] = []
         for field in fields:
             value = row[field]
-            if field.endswith(MINOR):
+            if field.endswith(MINOR) and "currency" in row:
                 cells += [decimal_text(value, row["currency"]), value]
             elif field == "livemode":
                 cells.append("" if value is None else "live" if value else "test")

@@ -114,6 +114,11 @@ class BankAccountForm(forms.Form):
 @admin.register(BankAccount)
 class BankAccountAdmin(PaymentAdmin):
     page_template = "payments/bank_account.html"
+    # Never the whole number: it leaves for the bank only.
+    export_fields = [
+        *("public_id", "holder", "country", "currency", "bank_name", "livemode", "merchant__public_id"),
+        *("merchant__name", "created_at", "removed_at"),
+    ]
     list_display = ["id_column", "goes_to", "holder", "currency", "in_use", "merchant", "mode", "created"]
     list_display_links = None
     list_filter = [("livemode", ModeFilter), *PAYMENT_FILTERS[1:]]

@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.console import Audited
+from core.exporting import Exportable
 from payments.models import Terms
 from payments.services.terms import agree_on
 
@@ -23,8 +24,13 @@ class TermsForm(forms.ModelForm[Terms]):
 
 
 @admin.register(Terms)
-class TermsAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class TermsAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     form = TermsForm
+    export_fields = [
+        *("merchant__public_id", "merchant__name", "payout_interval", "payout_weekday", "payout_day"),
+        *("payout_minimum_minor", "reserve_basis_points", "reserve_days", "reserve_fixed_minor"),
+        *("debt_limit_minor", "dispute_fees"),
+    ]
     list_display = [
         "merchant",
         "payout_interval",
