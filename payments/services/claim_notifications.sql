@@ -1,5 +1,5 @@
--- Takes the notifications that are due; the time of the next try is the lease of whoever took them. After the
--- last try there is none.
+-- Takes the notifications that are due. Until they are written down, the time of the next try is the lease of whoever
+-- took them: short, so that those of a worker that died are soon another's.
 WITH due AS (
     SELECT id
     FROM webhooks_notification
@@ -10,8 +10,7 @@ WITH due AS (
 )
 UPDATE webhooks_notification AS notification
 SET attempts = notification.attempts + 1,
-    next_attempt_at = CASE WHEN notification.attempts < %(most_tries)s THEN now() + interval '1 second'
-        * (%(delays)s::int8[])[least(notification.attempts + 1, array_length(%(delays)s::int8[], 1))] END
+    next_attempt_at = now() + interval '1 second' * %(lease_seconds)s
 FROM due
 WHERE notification.id = due.id
 RETURNING notification.id, notification.processor, notification.notification_id, notification.reference,

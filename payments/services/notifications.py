@@ -4,7 +4,7 @@ one that is about nothing we know waits too, and then asks for a person."""
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +28,8 @@ CLAIM_NOTIFICATIONS = load_statement("claim_notifications.sql")
 BATCH = 50
 # What processors call the news of a dispute, by its beginning.
 DISPUTE_KINDS = ("dispute.", "charge.dispute.")
-# The lease of whoever applies one, and the time to the next try where the processor did not tell.
+LEASE_SECONDS = 30
+# To the next try, where the processor did not tell.
 NEXT_SECONDS = (30, 120, 600, 3600)
 # After that the news is left to the sweeper and to whoever compares the books.
 MOST_TRIES = 24
@@ -81,8 +82,7 @@ def take_in(processor: str, *, body: bytes, headers: Mapping[str, str], now: flo
 
 def apply_notifications() -> int:
     """Applies those that are due; how many. Two at once never take the same one."""
-    values = {"limit": BATCH, "delays": list(NEXT_SECONDS), "most_tries": MOST_TRIES}
-    due = run_statement(CLAIM_NOTIFICATIONS, values)
+    due = run_statement(CLAIM_NOTIFICATIONS, {"limit": BATCH, "lease_seconds": LEASE_SECONDS})
     for row in due:
         try:
             problem = _apply(row)
@@ -129,6 +129,14 @@ def _reference_of(row: Any) -> str | None:
     return None if isinstance(report, Unknown) else report.reference
 
 
+def _next_try(problem: str, tries: int) -> datetime | None:
+    if tries > MOST_TRIES:
+        return None
+    patient = problem == AHEAD and tries <= PATIENT_TRIES
+    seconds = AHEAD_SECONDS if patient else NEXT_SECONDS[min(tries, len(NEXT_SECONDS)) - 1]
+    return timezone.now() + timedelta(seconds=seconds)
+
+
 @in_transaction
 def _write_down(row: Any, problem: str) -> None:
     own = Notification.objects.filter(pk=row.id)
@@ -137,10 +145,7 @@ def _write_down(row: Any, problem: str) -> None:
         own.update(applied_at=timezone.now(), next_attempt_at=None, problem="")
         resolve_alert(kind=ALERT, subject=subject, actor="beat", reason="It was applied.")
         return
-    changes: dict[str, Any] = {"problem": problem}
-    if problem == AHEAD and row.attempts <= PATIENT_TRIES:
-        changes["next_attempt_at"] = timezone.now() + timedelta(seconds=AHEAD_SECONDS)
-    own.update(**changes)
+    own.update(problem=problem, next_attempt_at=_next_try(problem, row.attempts))
     if row.attempts > MOST_TRIES or (problem == NOT_OURS and row.attempts >= TRIES_BEFORE_A_PERSON):
         raise_alert(
             kind=ALERT,

@@ -3,21 +3,29 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from controls.models import Alert
-from core.db import release_connection
+from core.db import release_connection, run_statement
 from core.ids import random_text
 from merchants.auth import Caller
 from merchants.services import NewMerchant
 from payments import routing
 from payments.models import Charge, Dispute, Operation
 from payments.services.charge import NewCharge, create_charge
-from payments.services.notifications import AHEAD, NOT_OURS, apply_notifications
+from payments.services.notifications import (
+    AHEAD,
+    CLAIM_NOTIFICATIONS,
+    LEASE_SECONDS,
+    NOT_OURS,
+    apply_notifications,
+)
 from processors.protocol import Approved, AuthorizationRequest
 from tests.conftest import point_redis_at
 from tests.payments.balances import balances
@@ -151,6 +159,24 @@ def test_one_that_is_ahead_of_its_payment_waits_for_its_turn(
     assert reply.status_code == 200, reply.content
     assert apply(row).problem == ""
     assert Dispute.objects.get(charge=held).state == "needs_response"
+
+
+def test_what_a_worker_had_when_it_was_killed_is_soon_another_s(bank: DisputingBank) -> None:
+    """However often it was tried before; a processor without an answer is asked more and more seldom."""
+    _, row, _ = notify("op_nobody_knows")
+    own = Notification.objects.filter(pk=row.pk)
+    for tries in (3, 23, 24, 40):
+        own.update(attempts=tries, next_attempt_at="2020-01-01T00:00Z")
+        run_statement(CLAIM_NOTIFICATIONS, {"limit": 50, "lease_seconds": LEASE_SECONDS})
+        due = own.get().next_attempt_at
+        assert due is not None
+        assert due - timezone.now() <= timedelta(seconds=LEASE_SECONDS)
+    own.update(attempts=3)
+    due = apply(row).next_attempt_at
+    assert due is not None
+    assert timedelta(minutes=50) < due - timezone.now() <= timedelta(hours=1)
+    own.update(attempts=24)
+    assert apply(row).next_attempt_at is None
 
 
 def test_an_unknown_reference_waits_then_asks_for_a_person_and_is_applied_when_it_is_known(
