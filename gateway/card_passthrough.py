@@ -11,9 +11,11 @@ from core.errors import InvalidRequest, TollgateError
 from merchants.answers import error_response
 from merchants.api import LengthRequired
 from merchants.middleware import ApiRequest
+from merchants.scopes import WRITE
 from processors.vault import VaultClient
 
-PATHS = ("/v1/tokens", "/v1/payment_methods")
+# Each with what a restricted key must be allowed to write.
+PATHS = {"/v1/tokens": "tokens", "/v1/payment_methods": "payment_methods"}
 # A card with its names and addresses takes a few hundred bytes.
 MAX_BODY_BYTES = 64 * 1024
 
@@ -41,6 +43,7 @@ class CardPassthroughMiddleware:
     def _pass_on(self, request: ApiRequest) -> HttpResponse:
         caller = request.caller
         assert caller is not None
+        caller.require(PATHS[request.path_info], WRITE)
         if caller.livemode:
             raise InvalidRequest(
                 "In live mode card details never pass this address: send them to the vault's own address, "

@@ -50,7 +50,12 @@ class IdempotencyMiddleware:
             request_id=request.request_id,
         )
         # What `expand` adds is looked up anew each time: that is the view's, not Redis's.
-        if "expand" not in parameters(request) and (known := cache.recall(key)):
+        # Nor is it known here what a restricted key may: the view is asked, and PostgreSQL has the answer too.
+        if (
+            not request.caller.restricted
+            and "expand" not in parameters(request)
+            and (known := cache.recall(key))
+        ):
             return answer_response(known)
         request.idempotency_key = key
         response = self.get_response(request)

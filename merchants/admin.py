@@ -16,54 +16,24 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.widgets import INPUT_CLASSES
 
 from core.console import ReadOnlyAdmin
 from core.once import first_time, open_form
 from core.showing import badge, link, moment, page_url
-from merchants.models import ApiKey, Merchant, key_prefix
-from merchants.services import create_merchant, issue_key, name_orders_by, revoke_key, roll_key
+from merchants.forms import KINDS, AddressesForm, IssueForm, LeakForm, MerchantForm, OrdersForm, RollForm
+from merchants.models import ApiKey, Merchant
+from merchants.services import (
+    allow_addresses,
+    create_merchant,
+    issue_key,
+    key_of,
+    name_orders_by,
+    revoke_key,
+    roll_key,
+)
 
-OVERLAPS = [("0", "Stop at once"), ("1", "1 hour"), ("24", "24 hours"), ("72", "3 days"), ("168", "7 days")]
-KINDS = [(key_prefix(kind, livemode=mode), kind, mode) for mode in (False, True) for kind in ApiKey.Kind]
 # The latest; older ones are in the history.
 MAX_CHANGES = 20
-
-
-class MerchantForm(forms.Form):
-    name = forms.CharField(
-        max_length=200, widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES), "autofocus": True})
-    )
-
-
-class IssueForm(forms.Form):
-    kind = forms.ChoiceField(
-        label="Kind of key",
-        choices=[
-            (prefix, f"{kind.label} key, {'live' if mode else 'test'} mode") for prefix, kind, mode in KINDS
-        ],
-        widget=forms.Select(attrs={"class": "tg-select"}),
-    )
-
-
-class OrdersForm(forms.Form):
-    key = forms.CharField(
-        label="Metadata key that names the order",
-        help_text="A payment whose metadata has this key is one of that order, and an order is paid once. "
-        "Empty where the merchant has no such key.",
-        max_length=40,
-        required=False,
-        widget=forms.TextInput(attrs={"class": " ".join(INPUT_CLASSES), "autofocus": True}),
-    )
-
-
-class RollForm(forms.Form):
-    overlap = forms.ChoiceField(
-        label="The old key keeps working for",
-        choices=OVERLAPS,
-        initial="24",
-        widget=forms.Select(attrs={"class": "tg-select"}),
-    )
 
 
 @admin.register(Merchant)
@@ -114,6 +84,8 @@ class MerchantAdmin(ReadOnlyAdmin):
             ("<int:pk>/keys/issue/", self.issue, "merchants_key_issue"),
             ("<int:pk>/keys/<int:key_pk>/roll/", self.roll, "merchants_key_roll"),
             ("<int:pk>/keys/<int:key_pk>/revoke/", self.revoke, "merchants_key_revoke"),
+            ("<int:pk>/keys/<int:key_pk>/addresses/", self.addresses, "merchants_key_addresses"),
+            ("keys/leaked/", self.leaked, "merchants_key_leaked"),
         ]
         urls: list[URLPattern] = super().get_urls()
         return [
@@ -164,8 +136,14 @@ class MerchantAdmin(ReadOnlyAdmin):
             return self._used(request, merchant)
         kind, livemode = next((k, m) for prefix, k, m in KINDS if prefix == form.cleaned_data["kind"])
         with transaction.atomic():
-            key, text = issue_key(merchant, kind=kind, livemode=livemode)
-            self.log_change(request, merchant, f"Issued key {key}.")
+            key, text = issue_key(
+                merchant,
+                kind=kind,
+                livemode=livemode,
+                scopes=form.cleaned_data["scopes"],
+                addresses=form.cleaned_data["addresses"],
+            )
+            self.log_change(request, merchant, f"Issued key {key}{_limits(key)}.")
         return self._keys(request, merchant, [text], "New key")
 
     def roll(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
@@ -206,9 +184,40 @@ class MerchantAdmin(ReadOnlyAdmin):
                 note=f"Whatever calls us with {key} is refused within seconds. This can not be undone.",
                 danger=True,
             )
+        return self._revoke(request, key)
+
+    def addresses(self, request: HttpRequest, pk: int, key_pk: int) -> HttpResponse:
+        """From where the key may be used."""
+        key = self._key(request, pk, key_pk)
+        if key.kind == ApiKey.Kind.PUBLISHABLE:
+            messages.info(request, "Browsers use a publishable key from anywhere.")
+            return self.back_to(key.merchant)
+        form = AddressesForm(request.POST or None, initial={"addresses": "\n".join(key.addresses)})
+        if not (request.method == "POST" and form.is_valid()):
+            return self._form(
+                request, form, row=key.merchant, title=f"Where {key} may be used from", button="Save"
+            )
+        with transaction.atomic():
+            allow_addresses(key, form.cleaned_data["addresses"])
+            self.log_change(
+                request, key.merchant, f"{key} may be used from {', '.join(key.addresses) or 'anywhere'}."
+            )
+        return self.back_to(key.merchant)
+
+    def leaked(self, request: HttpRequest) -> HttpResponse:
+        """Revokes the key whose text somebody found, whoever's it is."""
+        self._require(request, "merchants.change_apikey")
+        form = LeakForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            if key := key_of(form.cleaned_data["text"]):
+                return self._revoke(request, key, "it was found by somebody else")
+            form.add_error("text", "No merchant ever had this key.")
+        return self._form(request, form, title="A key has leaked", button="Revoke the key", danger=True)
+
+    def _revoke(self, request: HttpRequest, key: ApiKey, because: str = "") -> HttpResponse:
         with transaction.atomic():
             revoke_key(key)
-            self.log_change(request, key.merchant, f"Revoked key {key}.")
+            self.log_change(request, key.merchant, f"Revoked key {key}{because and f': {because}'}.")
         messages.success(request, f"{key} is revoked.")
         return self.back_to(key.merchant)
 
@@ -255,6 +264,12 @@ def _changes(merchant: Merchant) -> list[LogEntry]:
 
 def _usable() -> Q:
     return Q(keys__revoked_at=None) & (Q(keys__expires_at=None) | Q(keys__expires_at__gt=timezone.now()))
+
+
+def _limits(key: ApiKey) -> str:
+    """What the history says of a key that may not everything from everywhere."""
+    may = f", which may {', '.join(key.scopes)}" if key.scopes else ""
+    return may + (f", from {', '.join(key.addresses)}" if key.addresses else "")
 
 
 def _state(key: ApiKey) -> SafeString:

@@ -14,6 +14,7 @@ from core.forms import parse_body, parse_form
 from core.params import Params, read
 from merchants.answers import JSON, JsonRenderer
 from merchants.auth import Caller
+from merchants.scopes import level_of
 
 P = TypeVar("P", bound=Params)
 
@@ -32,8 +33,10 @@ class SecretKeyRequired(AuthenticationFailed):
 
 
 class MerchantView(APIView):
-    """An endpoint under /v1. A secret key is needed unless the class says that a publishable one will do."""
+    """An endpoint under /v1. A secret key is needed unless the class says that a publishable one will do; a
+    restricted key needs the permission to read, or to write, the class's `resource`. Without one it opens nothing."""
 
+    resource: ClassVar[str] = ""
     publishable_allowed: ClassVar[bool] = False
     # OPTIONS is none of the API's methods: DRF would describe its own classes.
     metadata_class = None
@@ -50,6 +53,7 @@ class MerchantView(APIView):
         self.caller = plain.caller
         if not self.caller.secret and not self.publishable_allowed:
             raise SecretKeyRequired
+        self.caller.require(self.resource, level_of(request.method))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """JSON, whatever a client would like better."""

@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from core.credentials import key_in
 from core.db import release_connection
-from core.errors import AuthenticationFailed
+from core.errors import AuthenticationFailed, InvalidRequest
 from core.redaction import mask_key
+from merchants.addresses import Network, networks_of
 from merchants.models import ApiKey, Merchant
+from merchants.scopes import allows
 from merchants.services import hash_key
 
 REMEMBER_SECONDS = 5.0
@@ -21,6 +23,16 @@ LAST_USE_SECONDS = 60
 MAX_REMEMBERED = 10_000
 # As long as a timeline row can hold; user names may be longer.
 MAX_NAME = 100
+
+
+class PermissionMissing(InvalidRequest):
+    status = 403
+
+    def __init__(self, caller: "Caller", scope: str) -> None:
+        super().__init__(
+            f"The key {caller.key_name} of account {caller.merchant_public_id} may not do this: it would need "
+            f"the permission '{scope}'."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +47,22 @@ class Caller:
     key_name: str
     settlement_days: int
     order_metadata_key: str = ""
+    scopes: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
 
     @property
     def secret(self) -> bool:
-        return self.kind == ApiKey.Kind.SECRET
+        """Whether it is the merchant's own server: by a secret key, or a restricted one within what it may."""
+        return self.kind != ApiKey.Kind.PUBLISHABLE
+
+    @property
+    def restricted(self) -> bool:
+        return self.kind == ApiKey.Kind.RESTRICTED
+
+    def require(self, resource: str, level: str) -> None:
+        """PermissionMissing for a restricted key that may not read, or write, such objects."""
+        if self.restricted and not allows(self.scopes, resource, level):
+            raise PermissionMissing(self, f"{resource}:{level}")
 
 
 _remembered: dict[str, tuple[float, Caller]] = {}
@@ -88,7 +112,15 @@ def _look_up(hashed: str) -> Caller | None:
     release_connection()
     if key is None:
         return None
-    return _caller(key.merchant, livemode=key.livemode, kind=key.kind, key_id=key.pk, key_name=str(key))
+    return _caller(
+        key.merchant,
+        livemode=key.livemode,
+        kind=key.kind,
+        key_id=key.pk,
+        key_name=str(key),
+        scopes=frozenset(key.scopes),
+        networks=networks_of(key.addresses),
+    )
 
 
 def staff_caller(merchant: Merchant, *, livemode: bool, username: str) -> Caller:
@@ -97,7 +129,16 @@ def staff_caller(merchant: Merchant, *, livemode: bool, username: str) -> Caller
     return _caller(merchant, livemode=livemode, kind=ApiKey.Kind.SECRET, key_id=0, key_name=name)
 
 
-def _caller(merchant: Merchant, *, livemode: bool, kind: str, key_id: int, key_name: str) -> Caller:
+def _caller(
+    merchant: Merchant,
+    *,
+    livemode: bool,
+    kind: str,
+    key_id: int,
+    key_name: str,
+    scopes: frozenset[str] = frozenset(),
+    networks: tuple[Network, ...] = (),
+) -> Caller:
     return Caller(
         merchant_id=merchant.pk,
         merchant_public_id=merchant.public_id,
@@ -107,4 +148,6 @@ def _caller(merchant: Merchant, *, livemode: bool, kind: str, key_id: int, key_n
         key_name=key_name,
         settlement_days=merchant.settlement_days,
         order_metadata_key=merchant.order_metadata_key,
+        scopes=scopes,
+        networks=networks,
     )

@@ -7,6 +7,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from core.errors import DatabaseUnavailable, InvalidRequest, TollgateError
+from core.identity import client_address
+from merchants.addresses import is_within
 from merchants.auth import Caller, caller_of
 
 
@@ -25,6 +27,13 @@ class TlsRequired(InvalidRequest):
         )
 
 
+class AddressRefused(InvalidRequest):
+    status = 403
+
+    def __init__(self, caller: Caller, address: str | None) -> None:
+        super().__init__(f"The key {caller.key_name} may not be used from {address or 'an unknown address'}.")
+
+
 class ApiKeyMiddleware:
     """`request.caller`, or `request.refusal` with the error that the view will answer."""
 
@@ -39,7 +48,10 @@ class ApiKeyMiddleware:
                     raise TlsRequired
                 if "\x00" in request.path_info:
                     raise InvalidRequest("The URL holds a NUL character.")
-                request.caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
+                caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
+                if caller.networks and not is_within(address := client_address(request), caller.networks):
+                    raise AddressRefused(caller, address)
+                request.caller = caller
             except TollgateError as error:
                 request.refusal = error
             except OperationalError:

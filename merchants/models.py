@@ -2,7 +2,9 @@
 
 import functools
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from core.ids import new_id
@@ -24,15 +26,20 @@ class Merchant(models.Model):
 
 
 class ApiKey(models.Model):
-    """`sk_` or `pk_`, test or live. Rolled keys overlap until `expires_at`; a revoked one is refused at once."""
+    """`sk_`, `rk_` or `pk_`, test or live. Rolled ones overlap until `expires_at`, revoked ones are refused."""
 
     class Kind(models.TextChoices):
         SECRET = "secret"  # noqa: S105  the word, not one
         PUBLISHABLE = "publishable"
+        RESTRICTED = "restricted"
 
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="keys")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     livemode = models.BooleanField()
+    # What a restricted key may (`merchants/scopes.py`); empty for the others.
+    scopes = ArrayField(models.CharField(max_length=40), default=list, db_default=[], blank=True)
+    # CIDR blocks from which the key may be used; empty for anywhere.
+    addresses = ArrayField(models.CharField(max_length=43), default=list, db_default=[], blank=True)
     hash = models.CharField(max_length=64, unique=True, editable=False)
     last4 = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -42,6 +49,19 @@ class ApiKey(models.Model):
     # Browsers bring publishable keys to the vault, which must hear of every change; null until it has.
     vault_told_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="restricted") & ~Q(scopes=[]) | ~Q(kind="restricted") & Q(scopes=[]),
+                name="apikey_restricted_has_scopes",
+            ),
+            # A browser's key is used from everywhere, and the vault knows nothing of its networks.
+            models.CheckConstraint(
+                condition=~Q(kind="publishable") | Q(addresses=[]),
+                name="apikey_publishable_from_anywhere",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{key_prefix(self.kind, livemode=self.livemode)}…{self.last4}"
 
@@ -50,6 +70,13 @@ class ApiKey(models.Model):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
 
+PREFIXES: dict[str, str] = {
+    ApiKey.Kind.SECRET: "sk",
+    ApiKey.Kind.PUBLISHABLE: "pk",
+    ApiKey.Kind.RESTRICTED: "rk",
+}
+
+
 def key_prefix(kind: str, *, livemode: bool) -> str:
-    """`sk_test_` and its three sisters."""
-    return f"{'sk' if kind == ApiKey.Kind.SECRET else 'pk'}_{'live' if livemode else 'test'}_"
+    """`sk_test_` and its sisters."""
+    return f"{PREFIXES[kind]}_{'live' if livemode else 'test'}_"

@@ -1,14 +1,18 @@
 """Makes merchants and their keys. A key's text leaves here once, at its making, and is never stored."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
+from core.errors import InvalidRequest
 from core.ids import random_text
+from merchants.addresses import read_networks
 from merchants.models import ApiKey, Merchant, key_prefix
+from merchants.scopes import read_scopes
 
 # 32 base-62 characters: 190 bits, so that a plain SHA-256 of the key can not be searched.
 KEY_CHARACTERS = 32
@@ -41,26 +45,65 @@ def name_orders_by(merchant: Merchant, order_metadata_key: str) -> None:
 
 
 def issue_key(
-    merchant: Merchant, *, kind: str, livemode: bool, text: str | None = None
+    merchant: Merchant,
+    *,
+    kind: str,
+    livemode: bool,
+    scopes: Iterable[str] = (),
+    addresses: Iterable[str] = (),
+    text: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text. `text` is given only by the demo, whose keys stay the same from run to run."""
+    """A new key and its text. `text` is given only by the demo, whose keys stay the same from run to run.
+
+    InvalidRequest for permissions or addresses that there are not, or that a key of that kind has not.
+    """
     text = text or key_prefix(kind, livemode=livemode) + random_text(KEY_CHARACTERS)
+    if kind == ApiKey.Kind.RESTRICTED:
+        scopes = read_scopes(scopes)
+    elif scopes:
+        raise InvalidRequest("Only restricted keys have permissions of their own.", param="scopes")
     key = ApiKey.objects.create(
-        merchant=merchant, kind=kind, livemode=livemode, hash=hash_key(text), last4=text[-4:]
+        merchant=merchant,
+        kind=kind,
+        livemode=livemode,
+        scopes=list(scopes),
+        addresses=_addresses(kind, addresses),
+        hash=hash_key(text),
+        last4=text[-4:],
     )
     return key, text
+
+
+def allow_addresses(key: ApiKey, addresses: Iterable[str]) -> None:
+    """The key is taken from there only (each web process notices within five seconds); [] for anywhere."""
+    key.addresses = _addresses(key.kind, addresses)
+    key.save(update_fields=["addresses"])
+
+
+def _addresses(kind: str, addresses: Iterable[str]) -> list[str]:
+    found = read_networks(addresses)
+    if found and kind == ApiKey.Kind.PUBLISHABLE:
+        raise InvalidRequest("Browsers use a publishable key from anywhere.", param="addresses")
+    return found
 
 
 def roll_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """A successor and its text; the old key works for `overlap` longer."""
     with transaction.atomic():
         ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + overlap, vault_told_at=None)
-        return issue_key(key.merchant, kind=key.kind, livemode=key.livemode)
+        return issue_key(
+            key.merchant, kind=key.kind, livemode=key.livemode, scopes=key.scopes, addresses=key.addresses
+        )
 
 
 def revoke_key(key: ApiKey) -> None:
     """The key is refused from now on (each web process notices within five seconds); harmless when repeated."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), vault_told_at=None)
+
+
+def key_of(text: str) -> ApiKey | None:
+    """The key with this text, in use or not."""
+    return ApiKey.objects.select_related("merchant").filter(hash=hash_key(text.strip())).first()
 
 
 def hash_key(text: str) -> str:

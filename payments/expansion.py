@@ -40,8 +40,22 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
 }
 
 
-def check_paths(kind: str, paths: Sequence[str], *, listed: bool = False) -> None:
-    """Every path leads from an object of that kind (or from `data` of a list) through what can be expanded."""
+# Whose permission it takes to see such an object.
+RESOURCES: dict[str, tuple[str, ...]] = {
+    "charge": ("charges",),
+    "refund": ("refunds",),
+    "refunds": ("refunds",),
+    "payment_intent": ("payment_intents",),
+    "balance_transaction": ("balance",),
+    "bank_account": ("payouts",),
+    "charge or refund": ("charges", "disputes", "payouts", "refunds"),
+}
+
+
+def check_paths(kind: str, paths: Sequence[str], *, listed: bool = False) -> set[str]:
+    """Every path leads from an object of that kind (or from `data` of a list) through what can be expanded. Of which
+    resources that shows objects."""
+    shown: set[str] = set()
     for path in paths:
         steps = path.split(".")
         if listed:
@@ -56,6 +70,9 @@ def check_paths(kind: str, paths: Sequence[str], *, listed: bool = False) -> Non
             if step not in known:
                 raise _refusal(path)
             place = known[step]
+            if place is not None:
+                shown.update(RESOURCES[place])
+    return shown
 
 
 def expand(shown: dict[str, Any], paths: Sequence[str], caller: Caller) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class BalanceTransactionListParams(ListParams):
 
 class Balance(PaymentView):
     kind = "balance"
+    resource = "balance"
 
     def get(self, request: Request) -> Response:
         self.read(request, Params)
@@ -32,6 +33,7 @@ class BalanceTransactions(PaymentView):
     """Under its own address, and `/v1/balance/history`, its old one."""
 
     kind = "balance_transaction"
+    resource = "balance"
 
     def get(self, request: Request) -> Response:
         asked = self.read(request, BalanceTransactionListParams)
@@ -55,6 +57,7 @@ class BalanceTransactions(PaymentView):
 
 class BalanceTransactionDetail(PaymentView):
     kind = "balance_transaction"
+    resource = "balance"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)

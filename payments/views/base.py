@@ -17,6 +17,7 @@ from core.search import SearchParams
 from idempotency.keys import Key
 from merchants.answers import JSON
 from merchants.api import MerchantView, SecretKeyRequired, parameters
+from merchants.scopes import READ
 from payments.expansion import check_paths, expand
 from payments.models import PaymentIntent
 
@@ -34,7 +35,9 @@ class PaymentView(MerchantView):
         paths = asked.expand
         if isinstance(asked, SearchParams):
             paths = [path for path in paths if path != "total_count"]
-        check_paths(self.kind, paths, listed=isinstance(asked, ListParams | SearchParams))
+        shown = check_paths(self.kind, paths, listed=isinstance(asked, ListParams | SearchParams))
+        for resource in sorted(shown):
+            self.caller.require(resource, READ)
         self.paths = paths
         return asked
 
@@ -85,6 +88,7 @@ class IntentView(PaymentView):
     """An endpoint of an intent that a browser may use too: with a publishable key and the intent's own secret."""
 
     kind = "payment_intent"
+    resource = "payment_intents"
     publishable_allowed = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

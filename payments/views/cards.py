@@ -22,7 +22,9 @@ class _VaultObject(PaymentView):
 
 class TokenDetail(_VaultObject):
     kind = "token"
+    resource = "tokens"
 
 
 class PaymentMethodDetail(_VaultObject):
     kind = "payment_method"
+    resource = "payment_methods"

@@ -71,6 +71,7 @@ class ChargeListParams(ListParams):
 
 class Charges(PaymentView):
     kind = "charge"
+    resource = "charges"
 
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, ChargeParams)
@@ -108,6 +109,7 @@ class Charges(PaymentView):
 
 class ChargeDetail(PaymentView):
     kind = "charge"
+    resource = "charges"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)
@@ -130,6 +132,7 @@ class ChargeDetail(PaymentView):
 
 class ChargeCapture(PaymentView):
     kind = "charge"
+    resource = "charges"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         asked = self.read(request, CaptureParams)
@@ -143,6 +146,7 @@ class ChargeRefunds(PaymentView):
     """`GET /v1/charges/{id}/refunds`, the list that a charge's own `refunds` points to."""
 
     kind = "refund"
+    resource = "refunds"
 
     def get(self, request: Request, public_id: str) -> Response:
         asked = self.read(request, ListParams)
@@ -154,6 +158,7 @@ class ChargeRefunds(PaymentView):
 
 class ChargeSearch(PaymentView):
     kind = "charge"
+    resource = "charges"
 
     def get(self, request: Request) -> Response:
         asked = self.read(request, SearchParams)

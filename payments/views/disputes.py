@@ -33,6 +33,7 @@ class DisputeListParams(ListParams):
 
 class Disputes(PaymentView):
     kind = "dispute"
+    resource = "disputes"
 
     def get(self, request: Request) -> Response:
         asked = self.read(request, DisputeListParams)
@@ -49,6 +50,7 @@ class Disputes(PaymentView):
 
 class DisputeDetail(PaymentView):
     kind = "dispute"
+    resource = "disputes"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)

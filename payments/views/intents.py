@@ -60,6 +60,7 @@ SEARCHED: dict[str, Lookup] = {
 
 class PaymentIntents(PaymentView):
     kind = "payment_intent"
+    resource = "payment_intents"
 
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, CreateParams)
@@ -157,6 +158,7 @@ CONFIRM_COLUMNS = BROWSER_COLUMNS | {"capture_method"}
 
 class PaymentIntentCapture(PaymentView):
     kind = "payment_intent"
+    resource = "payment_intents"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         asked = self.read(request, CaptureParams)
@@ -177,6 +179,7 @@ class PaymentIntentCapture(PaymentView):
 
 class PaymentIntentCancel(PaymentView):
     kind = "payment_intent"
+    resource = "payment_intents"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         asked = self.read(request, CancelParams)
@@ -190,6 +193,7 @@ class PaymentIntentCancel(PaymentView):
 
 class PaymentIntentSearch(PaymentView):
     kind = "payment_intent"
+    resource = "payment_intents"
 
     def get(self, request: Request) -> Response:
         asked = self.read(request, SearchParams)

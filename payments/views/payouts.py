@@ -46,6 +46,7 @@ class PayoutListParams(ListParams):
 
 class Payouts(PaymentView):
     kind = "payout"
+    resource = "payouts"
 
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, PayoutParams)
@@ -79,6 +80,7 @@ class Payouts(PaymentView):
 
 class PayoutDetail(PaymentView):
     kind = "payout"
+    resource = "payouts"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)
@@ -99,6 +101,7 @@ class PayoutDetail(PaymentView):
 
 class PayoutCancel(PaymentView):
     kind = "payout"
+    resource = "payouts"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         self.read(request, Params)
@@ -108,6 +111,7 @@ class PayoutCancel(PaymentView):
 
 class PayoutReverse(PaymentView):
     kind = "payout"
+    resource = "payouts"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         self.read(request, PayoutUpdateParams)

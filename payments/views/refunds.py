@@ -37,6 +37,7 @@ class RefundListParams(ListParams):
 
 class Refunds(PaymentView):
     kind = "refund"
+    resource = "refunds"
 
     def post(self, request: Request) -> HttpResponse:
         asked = self.read(request, RefundParams)
@@ -69,6 +70,7 @@ class Refunds(PaymentView):
 
 class RefundDetail(PaymentView):
     kind = "refund"
+    resource = "refunds"
 
     def get(self, request: Request, public_id: str) -> Response:
         self.read(request, Params)

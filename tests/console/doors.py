@@ -60,6 +60,8 @@ PAGES: dict[str, frozenset[str]] = {
     "merchants_key_issue": ADMIN,
     "merchants_key_roll": ADMIN,
     "merchants_key_revoke": ADMIN,
+    "merchants_key_addresses": ADMIN,
+    "merchants_key_leaked": ADMIN,
     "controls_alert_resolve": RESOLVERS,
     "controls_approval_approve": DECIDERS,
     "controls_approval_refuse": DECIDERS,

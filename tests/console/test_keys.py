@@ -11,7 +11,7 @@ from merchants.services import NewMerchant
 from tests.console.conftest import Staff
 from tests.support.client import Client
 
-KEY = re.compile(r"[sp]k_(?:test|live)_[0-9A-Za-z]{32}")
+KEY = re.compile(r"[spr]k_(?:test|live)_[0-9A-Za-z]{32}")
 NONCE = re.compile(r'name="nonce" value="(\w+)"')
 
 
@@ -98,3 +98,33 @@ def test_those_who_may_only_look_change_no_key(staff: Staff, shop: NewMerchant, 
     assert after == before
     page = looker.get(page_of(shop.merchant)).content.decode()
     assert "Revoke" not in page and "New key" not in page
+
+
+def test_a_restricted_key_is_made_with_what_it_may(admin: Browser, shop: NewMerchant, api: Client) -> None:
+    issue = keys_path(shop.merchant, "issue")
+    form = {"kind": "rk_test_", "scopes": ["charges:read", "refunds:write"], "nonce": nonce(admin, issue)}
+    for wrong, said in (
+        ({"scopes": []}, "needs a permission"),
+        ({"kind": "sk_test_"}, "Only restricted keys"),
+        ({"addresses": "10.0.0.0/8 nowhere"}, "nowhere"),
+        ({"kind": "pk_test_", "scopes": [], "addresses": "::1"}, "from anywhere"),
+    ):
+        assert said in admin.post(issue, form | wrong).content.decode()
+    (text,) = KEY.findall(admin.post(issue, form | {"addresses": "127.0.0.1\n::1"}).content.decode())
+    assert text.startswith("rk_test_")
+    assert [Client(api.url, text).get(f"/v1/{name}").status for name in ("charges", "events")] == [200, 403]
+    page = admin.get(page_of(shop.merchant)).content.decode()
+    assert "charges:read refunds:write" in page and "127.0.0.1/32" in page
+    key = ApiKey.objects.get(kind="restricted", last4=text[-4:])
+    admin.post(keys_path(shop.merchant, key.pk, "addresses"), {"addresses": "10.0.0.0/8"})
+    key.refresh_from_db()
+    assert key.addresses == ["10.0.0.0/8"]
+
+
+def test_a_leaked_key_is_revoked_by_its_text(admin: Browser, shop: NewMerchant) -> None:
+    leaked = "/admin/merchants/merchant/keys/leaked/"
+    assert "ever had" in admin.post(leaked, {"text": "sk_live_nobody"}).content.decode()
+    page = admin.post(leaked, {"text": f" {shop.keys['sk_live']} "}, follow=True).content.decode()
+    assert "is revoked" in page and shop.keys["sk_live"] not in page
+    key = ApiKey.objects.get(merchant=shop.merchant, kind="secret", livemode=True)
+    assert key.revoked_at is not None

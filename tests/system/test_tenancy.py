@@ -2,7 +2,7 @@
 URLconf has them, so that a new route is covered by itself."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from core.ids import new_id
 from merchants.api import MerchantView
 from merchants.models import ApiKey
-from merchants.services import NewMerchant, create_merchant, hash_key
+from merchants.scopes import RESOURCES, SCOPES, allows, level_of
+from merchants.services import NewMerchant, create_merchant, hash_key, issue_key, revoke_key
 from payments.services.bank_accounts import name_bank_account
 from tests.support.client import Client, Reply
 from tests.support.eventually import eventually
@@ -37,6 +38,7 @@ class Route:
     template: str
     methods: tuple[str, ...]
     publishable_allowed: bool
+    resource: str
 
     @property
     def collection(self) -> str:
@@ -62,7 +64,7 @@ def _routes(patterns: Any, before: str) -> Iterator[Route]:
                 f"{here} asks for no key: an address under /v1 is answered by a MerchantView"
             )
             methods = tuple(name for name in ("GET", "POST", "DELETE") if hasattr(view, name.lower()))
-            yield Route(here, methods, view.publishable_allowed)
+            yield Route(here, methods, view.publishable_allowed, view.resource)
 
 
 ROUTES = routes()
@@ -77,9 +79,10 @@ def owner(system: System, shop: NewMerchant) -> Client:
 
 @pytest.fixture
 def strangers(system: System, shop: NewMerchant) -> list[Client]:
-    """Another merchant in both modes, and this one in the other mode."""
+    """Another merchant in both modes, and by a restricted key that may everything; this one in the other mode."""
     other = create_merchant("Another shop")
     keys = [other.keys["sk_test"], other.keys["sk_live"], shop.keys["sk_live"]]
+    keys.append(restricted(other, SCOPES))
     return [Client(system.web.url, key) for key in keys]
 
 
@@ -87,6 +90,10 @@ def strangers(system: System, shop: NewMerchant) -> list[Client]:
 def objects(owner: Client) -> dict[str, str]:
     """One object of each kind that the API has, all the owner's."""
     return {name: make(owner) for name, make in MAKERS.items()}
+
+
+def restricted(of: NewMerchant, scopes: Iterable[str]) -> str:
+    return issue_key(of.merchant, kind="restricted", livemode=False, scopes=scopes)[1]
 
 
 def _charge(owner: Client) -> str:
@@ -270,3 +277,54 @@ def test_a_publishable_key_opens_only_what_browsers_need(
                 reply,
             )
         assert b"client_secret" not in reply.body
+
+
+def test_each_route_says_what_a_restricted_key_must_be_allowed() -> None:
+    silent = [route.template for route in ROUTES if route.resource not in RESOURCES]
+    assert not silent, f"name the `resource` of these views, one of {', '.join(RESOURCES)}: {silent}"
+
+
+def test_a_restricted_key_opens_what_it_may_and_nothing_else(
+    system: System, shop: NewMerchant, owner: Client
+) -> None:
+    """Every route with every method, by a key that may everything but this, and by one that may this alone."""
+    nothing = never_was("ch_1")
+    for scope in SCOPES:
+        resource, level = scope.split(":")
+        but_this = [other for other in SCOPES if not allows([other], resource, level)]
+        lacking = Client(system.web.url, restricted(shop, but_this))
+        holding = Client(system.web.url, restricted(shop, [scope]))
+        tried = [
+            (method, route.of(nothing))
+            for route in ROUTES
+            for method in route.methods
+            if (route.resource, level_of(method)) == (resource, level)
+        ]
+        for method, path in tried:
+            refused = asked(lacking, method, path)
+            assert (refused.status, refused.json()["error"]["type"]) == (403, "invalid_request_error"), path
+            assert scope in refused.json()["error"]["message"]
+            assert asked(holding, method, path).status in (200, 400, 404), (method, path)
+
+
+def test_a_restricted_key_gets_nothing_that_a_secret_key_was_answered(
+    system: System, shop: NewMerchant, owner: Client
+) -> None:
+    """The same request under the same key, as often as it takes for its answer to be remembered."""
+    for _ in range(3):
+        assert owner.charge(idempotency_key="order-1").status == 200
+    lacking = Client(system.web.url, restricted(shop, ["charges:read", "refunds:write"]))
+    holding = Client(system.web.url, restricted(shop, ["charges:write"]))
+    assert lacking.charge(idempotency_key="order-1").status == 403
+    replayed = holding.charge(idempotency_key="order-1")
+    assert replayed.json()["id"] == owner.charge(idempotency_key="order-1").json()["id"]
+
+
+def test_a_revoked_key_is_refused_by_the_process_that_remembered_it(
+    system: System, shop: NewMerchant
+) -> None:
+    text = restricted(shop, ["charges:read"])
+    client = Client(system.web.url, text)
+    assert client.get("/v1/charges").status == 200
+    revoke_key(ApiKey.objects.get(hash=hash_key(text)))
+    assert eventually(lambda: client.get("/v1/charges").status == 401)

@@ -20,6 +20,8 @@ class DeliveryListParams(ListParams):
 
 
 class OwnEndpointView(MerchantView):
+    resource = "webhook_endpoints"
+
     def endpoint(self, public_id: str) -> WebhookEndpoint:
         own = queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode)
         endpoint = own.filter(public_id=public_id).first()

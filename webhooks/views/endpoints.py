@@ -47,6 +47,8 @@ class RollSecretParams(Params):
 
 
 class WebhookEndpointsView(MerchantView):
+    resource = "webhook_endpoints"
+
     def post(self, request: Request) -> HttpResponse:
         given = self.read(request, EndpointCreateParams)
         refuse_expand(given)
@@ -82,6 +84,8 @@ class WebhookEndpointsView(MerchantView):
 
 
 class WebhookEndpointView(MerchantView):
+    resource = "webhook_endpoints"
+
     def get(self, request: Request, public_id: str) -> Response:
         refuse_expand(self.read(request, Params))
         own = queries.endpoints(self.caller.merchant_id, livemode=self.caller.livemode)
@@ -119,6 +123,8 @@ class WebhookEndpointView(MerchantView):
 
 class RollSecretView(MerchantView):
     """Ours: Stripe's dashboard does this."""
+
+    resource = "webhook_endpoints"
 
     def post(self, request: Request, public_id: str) -> HttpResponse:
         given = self.read(request, RollSecretParams)

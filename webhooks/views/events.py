@@ -24,6 +24,8 @@ class EventListParams(ListParams):
 
 
 class EventsView(MerchantView):
+    resource = "events"
+
     def get(self, request: Request) -> Response:
         given = self.read(request, EventListParams)
         refuse_expand(given)
@@ -41,6 +43,8 @@ class EventsView(MerchantView):
 
 
 class EventView(MerchantView):
+    resource = "events"
+
     def get(self, request: Request, public_id: str) -> Response:
         refuse_expand(self.read(request, Params))
         own = queries.events(self.caller.merchant_id, livemode=self.caller.livemode)
