@@ -11,7 +11,8 @@ from controls.models import Approval
 class Action:
     """`carry_out` does what the approval asks for by the same service as the direct way, under the approval's public
     id as idempotency key: it may be called again after a crash. It gives what came of it, in words. A TollgateError
-    says that it can't be done, one with `retry` that it can't be done yet."""
+    says that it can't be done, one with `retry` that it can't be done yet. `refused` hears of a refusal, in its
+    transaction."""
 
     name: str
     title: str
@@ -20,6 +21,7 @@ class Action:
     page: str = ""
     # Without any threshold: whether one person is enough.
     alone_without_threshold: bool = True
+    refused: Callable[[Approval], None] | None = None
 
 
 _actions: dict[str, Action] = {}

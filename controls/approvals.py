@@ -138,7 +138,8 @@ def look_after_approvals() -> int:
 
 @transaction.atomic
 def decide(approval_pk: int, state: str, *, checker: AbstractBaseUser, note: str) -> Approval:
-    """The decision alone; `carry_out` follows what is approved. SamePerson or NotOpen."""
+    """The decision alone; `carry_out` follows what is approved, and its action hears of a refusal. SamePerson or
+    NotOpen."""
     approval = Approval.objects.select_for_update(no_key=True, of=["self"]).get(pk=approval_pk)
     if approval.state != State.OPEN:
         raise NotOpen(approval.public_id, approval.state)
@@ -149,4 +150,6 @@ def decide(approval_pk: int, state: str, *, checker: AbstractBaseUser, note: str
     approval.state, approval.decision, approval.decided_at = state, note, timezone.now()
     approval.checker_id = checker.pk
     approval.save(update_fields=["state", "decision", "decided_at", "checker"])
+    if state == State.REFUSED and (told := action_named(approval.action).refused):
+        told(approval)
     return approval

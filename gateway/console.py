@@ -44,6 +44,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         "Reconciliation": [
             ("Workbench", "rule", "reconciliation_break"),
             ("Reports", "description", "reconciliation_reportfile"),
+            ("Uploads", "upload_file", "reconciliation_upload"),
         ],
         "Controls": [
             ("Alerts", "notifications_active", "controls_alert"),

@@ -214,6 +214,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "take in the reports that people handed in": {
+        "task": "reconciliation.take_in_uploads",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "compare again what is open": {
         "task": "reconciliation.look_again",
         "schedule": 60.0,

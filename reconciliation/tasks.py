@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from reconciliation.services.pulling import look_again, pull_reports
+from reconciliation.services.uploads import TASK, take_in_uploads
 
 
 @shared_task(name="reconciliation.pull_reports")
@@ -13,3 +14,8 @@ def pull_reports_task() -> int:
 @shared_task(name="reconciliation.look_again")
 def look_again_task() -> int:
     return look_again()
+
+
+@shared_task(name=TASK)
+def take_in_uploads_task() -> int:
+    return take_in_uploads()

@@ -7,11 +7,10 @@ from unfold.widgets import INPUT_CLASSES
 
 from reconciliation import kinds
 from reconciliation.models import Break
+from reconciliation.models.uploads import MOST_BYTES
 from reconciliation.terms import sources
 
 SELECT = forms.Select(attrs={"class": "tg-select"})
-# Some 400,000 lines; larger files are for the folder or the command.
-MOST_UPLOAD_BYTES = 50_000_000
 
 
 class FilterForm(forms.Form):
@@ -72,7 +71,7 @@ class WorkForm(forms.Form):
 class UploadForm(forms.Form):
     source = forms.ChoiceField(label="Whose report it is", widget=SELECT)
     file = forms.FileField(
-        label="File", help_text=f"CSV, or camt.053 of the bank; up to {MOST_UPLOAD_BYTES // 1_000_000} MB."
+        label="File", help_text=f"CSV, or camt.053 of the bank; up to {MOST_BYTES // 1_000_000} MB."
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,9 +82,9 @@ class UploadForm(forms.Form):
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        if file.size > MOST_UPLOAD_BYTES:
+        if file.size > MOST_BYTES:
             raise forms.ValidationError(
-                f"{file.name} has {file.size:,} bytes, more than the {MOST_UPLOAD_BYTES:,} that a page takes. "
+                f"{file.name} has {file.size:,} bytes, more than the {MOST_BYTES:,} that a page takes. "
                 "Put it into the folder of reports, or give it to manage.py reconcile."
             )
         return file

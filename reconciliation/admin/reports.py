@@ -1,23 +1,26 @@
-"""The reports in the console: which came, what they said, and a form to take one in."""
+"""The reports in the console: which came, what they said, a form to hand one in, and what became of that."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from core.console import ModeFilter, ReadOnlyAdmin
-from core.showing import link, mode, moment, page_url
+from core.showing import badge, link, mode, moment, page_url
 from reconciliation import kinds, queries
 from reconciliation.admin.forms import UploadForm
-from reconciliation.formats.lines import FileRefused
-from reconciliation.models import Break, ReportFile
-from reconciliation.services.importing import import_report
+from reconciliation.models import Break, ReportFile, Upload
+from reconciliation.services.uploads import hand_in, report_of
 from reconciliation.terms import terms_of
+
+TONES = {"waiting": "info", "taken": "good", "refused": "bad"}
 
 
 @admin.register(ReportFile)
@@ -69,20 +72,17 @@ class ReportFileAdmin(ReadOnlyAdmin):
         form = UploadForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
-            try:
-                taken = import_report(
-                    file.file,
-                    terms=terms_of(form.cleaned_data["source"]),
-                    name=file.name,
-                    actor=request.user.get_username(),
-                )
-            except FileRefused as error:
-                form.add_error("file", f"Refused, and nothing of it was taken. {error}")
+            kept = hand_in(
+                file.read(),
+                terms=terms_of(form.cleaned_data["source"]),
+                name=file.name,
+                actor=request.user.get_username(),
+            )
+            if isinstance(kept, ReportFile):
+                messages.success(request, f"{file.name} was here already; nothing has changed.")
             else:
-                self.log_addition(request, taken.file, f"Took in {file.name}, {taken.file.line_count} lines.")
-                said = "was taken in" if taken.new else "was here already; nothing has changed"
-                messages.success(request, f"{file.name}, {taken.file.line_count:,} lines, {said}.")
-                return self.back_to(taken.file)
+                self.log_addition(request, kept, f"Handed in {file.name}, {file.size:,} bytes.")
+            return self.back_to(kept)
         back = reverse("admin:reconciliation_reportfile_changelist")
         return self.render(
             request, "reconciliation/upload.html", title="Take a report in", form=form, back=back
@@ -96,4 +96,55 @@ class ReportFileAdmin(ReadOnlyAdmin):
             "open": found.count(),
             "workbench": reverse("admin:reconciliation_break_changelist"),
             "mode": mode(row.livemode),
+            "under_way": row.state == ReportFile.State.MATCHED,
+        }
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    page_template = "reconciliation/upload_under_way.html"
+    export_fields = "name source livemode state refusal size sha256 uploaded_at uploaded_by".split()
+    list_display = ["shown_name", "source", "shown_mode", "shown_state", "refusal", "uploaded", "uploaded_by"]
+    list_filter = ["state", "source", ("livemode", ModeFilter)]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Upload]:
+        """Without the files themselves."""
+        rows: QuerySet[Upload] = super().get_queryset(request)
+        return rows.defer("content")
+
+    @admin.display(description="file", ordering="name")
+    def shown_name(self, upload: Upload) -> SafeString:
+        return link(page_url(upload), upload.name)
+
+    @admin.display(description="mode")
+    def shown_mode(self, upload: Upload) -> SafeString:
+        return mode(upload.livemode)
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, upload: Upload) -> SafeString:
+        return badge(upload.get_state_display(), TONES[upload.state])
+
+    @admin.display(description="handed in", ordering="uploaded_at")
+    def uploaded(self, upload: Upload) -> SafeString | str:
+        return moment(upload.uploaded_at)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """As soon as there is a report, that is what there is to see."""
+        upload = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
+        if upload is not None and (report := report_of(upload)):
+            return self.back_to(report)
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {
+            "state": badge(row.get_state_display(), TONES[row.state]),
+            "mode": mode(row.livemode),
+            "under_way": row.state == Upload.State.WAITING,
+            "again": reverse("admin:reconciliation_reportfile_upload"),
         }

@@ -85,6 +85,7 @@ class BreakAdmin(ReadOnlyAdmin):
             "advised": dict(RESOLUTIONS)[advice.resolution],
             "will_book": booking_of(row) if row.resolution else [],
             "history": row.history.order_by("pk"),
+            "approval": approved_break.approval_of(row) if row.state == Break.State.PROPOSED else None,
             "form": WorkForm()
             if row.is_open and request.user.has_perm("reconciliation.work_break")
             else None,

@@ -2,5 +2,6 @@
 
 from reconciliation.models.breaks import Break, BreakEntry
 from reconciliation.models.files import Match, ReportFile, ReportLine
+from reconciliation.models.uploads import Upload
 
-__all__ = ["Break", "BreakEntry", "Match", "ReportFile", "ReportLine"]
+__all__ = ["Break", "BreakEntry", "Match", "ReportFile", "ReportLine", "Upload"]

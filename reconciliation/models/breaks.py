@@ -52,6 +52,8 @@ class Break(models.Model):
     resolution = models.CharField(max_length=12, choices=kinds.RESOLUTIONS, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     proposed_by = models.CharField(max_length=150, blank=True)
+    # How many proposals there were; the last one counts, all are in the history.
+    proposals = models.PositiveIntegerField(default=0, db_default=0)
     approved_by = models.CharField(max_length=150, blank=True)
     resolved_by = models.CharField(max_length=150, blank=True)
     resolved_at = models.DateTimeField(null=True)
@@ -102,7 +104,7 @@ class Break(models.Model):
     def is_open(self) -> bool:
         return bool(self.state != self.State.RESOLVED)
 
-    @transition(field=state, source=State.OPEN, target=State.PROPOSED)
+    @transition(field=state, source=[State.OPEN, State.PROPOSED], target=State.PROPOSED)
     def propose(self) -> None: ...
 
     @transition(field=state, source=State.PROPOSED, target=State.APPROVED)

@@ -1,18 +1,29 @@
 """The resolution of a large difference: one person proposes it, another approves it among the approvals or at the
-workbench, and it is booked."""
+workbench, and it is booked. What is refused there, or runs out of time, is proposed anew."""
 
 from typing import Any
 
 from controls import approvals
 from controls.actions import Action
 from controls.models import Approval
+from core.db import in_transaction
 from reconciliation import kinds
+from reconciliation.errors import BreakBusy
 from reconciliation.models import Break
 from reconciliation.services import breaks
 
+WAITS = (Approval.State.OPEN, Approval.State.APPROVED)
 
+
+@in_transaction
 def propose(pk: int, *, resolution: str, reason: str, maker: Any) -> Break:
-    """As `breaks.propose`; what takes two people waits among the approvals."""
+    """As `breaks.propose`; what takes two people waits among the approvals. BreakBusy while an earlier proposal
+    does: whoever approves that must get what it said."""
+    before = approval_of(Break.objects.select_for_update(no_key=True).get(pk=pk))
+    if before and before.state in WAITS:
+        raise BreakBusy(
+            f"{before.subject} waits among the approvals: it can be proposed anew once it is refused."
+        )
     found = breaks.propose(pk, resolution=resolution, reason=reason, actor=maker.get_username())
     if found.needs_second_person:
         wish = approvals.Wish(
@@ -23,18 +34,27 @@ def propose(pk: int, *, resolution: str, reason: str, maker: Any) -> Break:
             currency=found.currency,
             amount_minor=found.at_risk_minor,
         )
-        approvals.ask_for_approval(wish, key=found.public_id, maker=maker, reason=found.reason)
+        key = f"{found.public_id}:{found.proposals}"
+        approvals.ask_for_approval(wish, key=key, maker=maker, reason=found.reason)
     return found
+
+
+def approval_of(found: Break) -> Approval | None:
+    """The last one that was asked for, whatever became of it."""
+    asked = Approval.objects.filter(action=kinds.RESOLVING, subject=found.public_id).order_by("pk")
+    return asked.select_related("checker").last()
 
 
 def approve(pk: int, *, checker: Any) -> Break:
     """As `breaks.approve`; where it waits among the approvals it is decided there, and booked. SecondPersonNeeded,
     SamePerson or BreakBusy."""
     found = Break.objects.get(pk=pk)
-    waiting = Approval.objects.filter(key=found.public_id, state=Approval.State.OPEN).first()
-    if waiting is None:
+    asked = approval_of(found)
+    if asked is None or found.state != Break.State.PROPOSED:
         return breaks.approve(pk, actor=checker.get_username())
-    approvals.approve(waiting.pk, checker=checker)
+    if asked.state not in WAITS:
+        raise BreakBusy(f"What was proposed for {found} is {asked.state}: it must be proposed anew.")
+    approvals.approve(asked.pk, checker=checker)
     return Break.objects.get(pk=pk)
 
 
@@ -51,9 +71,17 @@ def carry_out(approval: Approval) -> str:
     return f"{resolved} is {resolved.state}: {resolved.ledger_reference or 'nothing was booked'}"
 
 
+def tell_refused(approval: Approval) -> None:
+    """The break's history says so too."""
+    assert approval.checker is not None
+    found = Break.objects.get(public_id=approval.subject)
+    breaks.tell_refused(found.pk, text=approval.decision, actor=approval.checker.get_username())
+
+
 RESOLUTION = Action(
     name=kinds.RESOLVING,
     title="Resolution of a difference",
     carry_out=carry_out,
     page="admin:reconciliation_break_changelist",
+    refused=tell_refused,
 )

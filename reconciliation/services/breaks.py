@@ -103,17 +103,24 @@ def note(pk: int, *, text: str, actor: str) -> Break:
 
 @in_transaction
 def propose(pk: int, *, resolution: str, reason: str, actor: str) -> Break:
-    """A way out and why. BreakBusy unless it is open; ResolutionUnfit for one that books nothing where money waits,
-    or the other way round."""
-    found = _locked(pk, Break.State.OPEN)
+    """A way out and why, instead of what was proposed before and nobody has approved. BreakBusy once somebody has;
+    ResolutionUnfit for one that books nothing where money waits, or the other way round."""
+    found = _locked(pk, Break.State.OPEN, Break.State.PROPOSED)
     if not reason.strip():
         raise ResolutionUnfit(f"{found} needs a reason.", param="reason")
     _check_fits(found, resolution)
     found.resolution, found.reason, found.proposed_by = resolution, reason.strip()[:500], actor
+    found.proposals += 1
     found.propose()
-    found.save(update_fields=["state", "resolution", "reason", "proposed_by"])
-    _tell(found, "proposed", actor, found.reason, {"resolution": resolution})
+    found.save(update_fields=["state", "resolution", "reason", "proposed_by", "proposals"])
+    _tell(found, "proposed", actor, found.reason, {"resolution": resolution, "number": found.proposals})
     return found
+
+
+@in_transaction
+def tell_refused(pk: int, *, text: str, actor: str) -> None:
+    """The proposal is not what is done; another one may take its place."""
+    _tell(_locked(pk, Break.State.PROPOSED), "refused", actor, text)
 
 
 @in_transaction

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from django.db import IntegrityError, connection, transaction
 
+from core.faults import fault_point
 from reconciliation import formats
 from reconciliation.formats.lines import FileRefused, Line
 from reconciliation.models import ReportFile
@@ -27,6 +28,8 @@ CHUNK_BYTES = 1 << 20
 TOLD_EVERY = 5_000
 
 Told = Callable[[str, int], None]
+_before_commit = fault_point("report.before_commit")
+_after_commit = fault_point("report.after_commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def import_report(
             if file is None:
                 raise
             new = False
+        _after_commit()
     post_file(file, told=lambda done: told("booking", done))
     apply_rules(terms, as_of=file.day)
     return Imported(ReportFile.objects.get(pk=file.pk), new)
@@ -119,6 +123,7 @@ def store(
     file.save(force_insert=True)
     told("comparing", count)
     match(file, terms)
+    _before_commit()
     return file
 
 

@@ -45,6 +45,7 @@ TABLES: dict[str, frozenset[str]] = {
     "ledger_ledgerseal": EVERYONE,
     "reconciliation_break": EVERYONE,
     "reconciliation_reportfile": EVERYONE,
+    "reconciliation_upload": EVERYONE,
     "receipts_receiptsetting": EVERYONE,
     "controls_auditentry": ADMIN,
     "auth_user": ADMIN,

@@ -183,7 +183,7 @@ def test_in_a_browser_one_asks_and_another_approves_with_a_second_factor(
             page.click("#login-form button[type=submit]")
             page.fill("input[name=code]", shown(apps[desk.username]))
             page.click("#login-form button[type=submit]")
-            page.wait_for_selector("text=Today, ")
+            page.wait_for_selector(".tg-home-bar")
 
         come_in(maker)
         page.goto(f"{strict.url}/admin/payments/charge/{charge.pk}/refund/")

@@ -76,4 +76,4 @@ def test_each_role_is_told_what_is_not_for_it_and_finds_the_way_back(looking: Wo
             assert answer is not None and answer.status == 403, role
             assert f"with the role {role}" in page.inner_text("body"), role
             page.click("text=Home")
-            page.wait_for_selector("text=Today, ")
+            page.wait_for_selector(".tg-home-bar")

@@ -32,7 +32,8 @@ from webhooks.services.relay import relay
 # Their pages ask who is there before they look for the row.
 TRIED_WITHOUT_A_ROW = (
     *("payments_payout", "receipts_receipt", "ledger_ledgerseal"),
-    *("reconciliation_break", "reconciliation_reportfile", "webhooks_notification"),
+    *("reconciliation_break", "reconciliation_reportfile", "reconciliation_upload"),
+    "webhooks_notification",
     *("payments_dispute", "payments_bankaccount", "payments_terms"),
 )
 UNKNOWN = "{} are in no role's table: say in tests/console/doors.py who may, and in gateway/roles.py why."

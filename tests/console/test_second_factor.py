@@ -24,7 +24,7 @@ from tests.support.servers import Servers
 
 PASSWORD = "a-password-for-these-tests"
 ASKED = "Code of your authenticator app"
-HOME = "Today, "
+HOME = "tg-home-bar"
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 once, and is missed where one side has it alone."""
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +164,63 @@ def test_statements_that_err_about_payouts_are_found_out(desk: Desk, day: dict[s
     take_in("bank", statement(desk.today, {"usd": 0}, [payout("x", "usd", 1, desk.today)]).encode())
     (ours,) = Break.objects.filter(source="bank", line=None)
     assert (ours.kind, ours.reference) == ("timing", unseen.balance_transaction)
+
+
+def announced(day: date, name: str, amount_minor: int) -> Imported:
+    """The processor's report of a day says that it has sent this to our bank."""
+    moment = f"{day}T12:00:00Z"
+    rows = [
+        f"settlement,1,{day}",
+        "number,type,reference,id,authorization,currency,gross,fee,net,status,created",
+        f"1,payout,,{name},,usd,{-amount_minor},0,{-amount_minor},settled,{moment}",
+        f"total,usd,1,{-amount_minor},0,{-amount_minor}",
+        "end,1\n",
+    ]
+    return take_in("sandbox", "\n".join(rows).encode())
+
+
+def arrived(day: date, *parts: Movement) -> Imported:
+    return take_in("bank", statement(day, {"usd": 0}, list(parts)).encode())
+
+
+def test_money_that_a_processor_announces_later_than_it_arrives_needs_no_person(desk: Desk) -> None:
+    early, tomorrow = desk.today - timedelta(days=5), desk.today - timedelta(days=4)
+    in_transit, waiting = held("processor:sandbox:in_transit"), held("suspense:bank")
+    arrived(early, payout("l1", "usd", 3_000, early, "set_late"), payout("l2", "usd", 10, early, "set_other"))
+    late, other = Break.objects.filter(reference__in=["set_late", "set_other"]).order_by("reference")
+    assert (late.kind, late.suspense_minor) == ("missing_here", -3_000)
+    assert held("suspense:bank") == waiting - 3_010
+    announced(tomorrow, "set_late", 3_000)
+    announced(tomorrow - timedelta(days=10), "set_other", 11)
+    look_again()
+    late = Break.objects.get(pk=late.pk)
+    assert (late.state, late.proposed_by, late.resolution) == ("resolved", kinds.RULES, "settle")
+    assert f"sandbox announced it, line 1 of its report of {tomorrow}" in late.reason
+    assert held("processor:sandbox:in_transit") == in_transit - 3_000
+    # Another amount than announced is for a person.
+    assert Break.objects.get(pk=other.pk).state == "open"
+    assert held("suspense:bank") == waiting - 10
+    breaks.propose(other.pk, resolution=kinds.WRITE_OFF, reason="A tip.", actor="maria")
+    breaks.approve(other.pk, actor="maria")
+    breaks.resolve(other.pk, actor="maria")
+
+
+def test_what_a_processor_sends_may_arrive_in_parts_and_over_days(desk: Desk) -> None:
+    early, next_day = desk.today - timedelta(days=3), desk.today - timedelta(days=2)
+    in_transit = held("processor:sandbox:in_transit")
+    announced(early, "set_parts", 1_000)
+    known = Break.objects.count()
+    arrived(early, payout("p1", "usd", 300, early, "set_parts"), payout("p2", "usd", 300, early, "set_parts"))
+    assert (Break.objects.count(), held("processor:sandbox:in_transit")) == (known, in_transit - 600)
+    # The rest, and five more than that.
+    arrived(next_day, payout("p3", "usd", 405, next_day, "set_parts"))
+    over = Break.objects.get(reference="set_parts")
+    assert (over.kind, over.at_risk_minor, over.suspense_minor) == ("amount", 595, -5)
+    assert held("processor:sandbox:in_transit") == in_transit - 1_000
+    breaks.propose(over.pk, resolution=kinds.SETTLE, reason="It evens out.", actor="maria")
+    breaks.approve(over.pk, actor="maria")
+    breaks.resolve(over.pk, actor="maria")
+    assert held("processor:sandbox:in_transit") == in_transit - 1_005
 
 
 def test_once_worked_off_the_books_hold_what_both_banks_hold(desk: Desk, day: dict[str, Any]) -> None:

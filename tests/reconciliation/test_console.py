@@ -10,7 +10,8 @@ from django.test import Client as Browser
 
 from controls.models import AuditEntry
 from core.ids import random_text
-from reconciliation.models import Break, ReportFile
+from reconciliation.models import Break, ReportFile, Upload
+from reconciliation.services.uploads import take_in_uploads
 from tests.reconciliation.desk import Desk
 from tests.support.client import Client
 
@@ -35,9 +36,13 @@ def report(desk: Desk, api: Client) -> bytes:
 
 
 def upload(browser: Browser, content: bytes) -> str:
+    """What is seen at once, and once a worker was there."""
     file = SimpleUploadedFile("settlement.csv", content)
     path = "/admin/reconciliation/reportfile/upload/"
-    return browser.post(path, {"source": "sandbox", "file": file}, follow=True).content.decode()
+    answer = browser.post(path, {"source": "sandbox", "file": file}, follow=True)
+    take_in_uploads()
+    page, _status = answer.redirect_chain[-1]
+    return answer.content.decode() + browser.get(page, follow=True).content.decode()
 
 
 def work(browser: Browser, rows: list[Break], action: str, **more: str) -> str:
@@ -46,19 +51,21 @@ def work(browser: Browser, rows: list[Break], action: str, **more: str) -> str:
 
 
 def test_a_report_is_taken_in_once_and_a_broken_one_not_at_all(desk: Desk, report: bytes) -> None:
-    clerk = person("view_reportfile", "add_reportfile")
-    assert "Line" in (said := upload(clerk, report[:-20])) and "nothing of it was taken" in said
+    clerk = person("view_reportfile", "view_upload", "add_reportfile")
+    said = upload(clerk, report[:-20])
+    assert 'http-equiv="refresh"' in said and "opens by itself" in said
+    assert "nothing of it was taken. Line" in said
     assert not ReportFile.objects.exists()
-    assert "was taken in" in upload(clerk, report)
-    assert "was here already" in upload(clerk, report)
-    page = clerk.get(
-        f"/admin/reconciliation/reportfile/{ReportFile.objects.get().pk}/change/"
-    ).content.decode()
+    page = upload(clerk, report)
     assert "Other amount" in page and "Refund nobody asked for" in page
+    assert "was here already" in upload(clerk, report)
+    assert list(Upload.objects.order_by("pk").values_list("state", flat=True)) == ["refused", "taken"]
+    listed = clerk.get("/admin/reconciliation/upload/").content.decode()
+    assert "Refused" in listed and "Taken in" in listed
 
 
 def test_breaks_are_worked_off_many_at_once(desk: Desk, report: bytes) -> None:
-    upload(person("view_reportfile", "add_reportfile"), report)
+    upload(person("view_reportfile", "view_upload", "add_reportfile"), report)
     rows = list(Break.objects.all())
     assert len(rows) == 2
     maria = person("view_break", "work_break", "approve_break")

@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError
 from psycopg.errors import CheckViolation, IntegrityConstraintViolation, RestrictViolation
 
+from controls import approvals
 from controls.errors import SamePerson
 from controls.models import Approval, Threshold
 from core.ids import new_id, random_text
 from ledger.models import LedgerTransaction
 from reconciliation import kinds
 from reconciliation.errors import BreakBusy, ResolutionUnfit, SecondPersonNeeded
-from reconciliation.models import Break, BreakEntry
+from reconciliation.models import Break, BreakEntry, Upload
 from reconciliation.services import approved_break, breaks
 from tests.conftest import Books
 from tests.ledger.bookings import at_once
@@ -132,6 +134,66 @@ def test_a_large_one_waits_among_the_approvals_and_is_booked_when_another_person
     assert Approval.objects.get(pk=waiting.pk).state == "done"
     small = approved_break.propose(found().pk, resolution=kinds.SETTLE, reason="Ours.", maker=maria)
     assert not Approval.objects.filter(subject=small.public_id).exists()
+
+
+def test_what_was_refused_is_proposed_anew_and_what_waits_is_not(
+    books: Books, raw: psycopg.Connection
+) -> None:
+    maria, peter = (User.objects.create_user(random_text(8)) for _ in range(2))
+    one = approved_break.propose(found(200_000).pk, resolution=kinds.SETTLE, reason="Ours.", maker=maria)
+    anew = (
+        "UPDATE reconciliation_break SET reason = 'x', resolution = 'write_off', proposals = proposals + 1"
+        " WHERE id = %s"
+    )
+    with pytest.raises(BreakBusy, match="waits among the approvals"):
+        approved_break.propose(one.pk, resolution=kinds.WRITE_OFF, reason="No.", maker=peter)
+    with pytest.raises(CheckViolation, match="what was said of it stays"):
+        raw.execute(anew, [one.pk])
+    refused = approvals.decide(
+        Approval.objects.get(subject=one.public_id).pk, "refused", checker=peter, note="Ask first."
+    )
+    with pytest.raises(BreakBusy, match="is refused: it must be proposed anew"):
+        approved_break.approve(one.pk, checker=peter)
+    approve = "UPDATE reconciliation_break SET state = 'approved', approved_by = 'x' WHERE id = %s"
+    for attack in (approve, anew, "UPDATE reconciliation_break SET proposals = 7 WHERE id = %s"):
+        with pytest.raises(CheckViolation):
+            raw.execute(attack, [one.pk])
+    results = at_once(
+        3,
+        lambda number: approved_break.propose(
+            one.pk, resolution=kinds.WRITE_OFF, reason=f"It is lost, {number}.", maker=maria
+        ),
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Break", "BreakBusy", "BreakBusy"]
+    resolved = approved_break.approve(one.pk, checker=peter)
+    assert (resolved.state, resolved.resolution, resolved.proposals) == ("resolved", "write_off", 2)
+    told = BreakEntry.objects.filter(about=one).order_by("pk").values_list("kind", "text")
+    assert [kind for kind, _ in told] == [
+        *("opened", "proposed", "refused", "proposed", "approved", "resolved"),
+    ]
+    assert told[1][1] == "Ours." and told[2][1] == "Ask first." == refused.decision
+
+
+def test_an_upload_stays_as_it_was_handed_in(books: Books, raw: psycopg.Connection) -> None:
+    named = {"source": "sandbox", "livemode": False, "sha256": random_text(64), "uploaded_by": "maria"}
+    one = Upload.objects.create(**named, name="a.csv", content=b"some", size=4)
+    for attack in (
+        "UPDATE reconciliation_upload SET content = 'else' WHERE id = %s",
+        "UPDATE reconciliation_upload SET state = 'refused' WHERE id = %s",
+        "UPDATE reconciliation_upload SET uploaded_by = 'peter' WHERE id = %s",
+        "DELETE FROM reconciliation_upload WHERE id = %s",
+    ):
+        with pytest.raises(REFUSED):
+            raw.execute(attack, [one.pk])
+    with pytest.raises(IntegrityError, match="upload_is_taken_in_once"):
+        Upload.objects.create(**named, name="b.csv", content=b"some", size=4)
+    with pytest.raises(IntegrityError, match="upload_has_its_size"):
+        Upload.objects.create(**named | {"sha256": "2"}, name="b.csv", content=b"some", size=5)
+    raw.execute("UPDATE reconciliation_upload SET state = 'refused', refusal = 'No.' WHERE id = %s", [one.pk])
+    with pytest.raises(CheckViolation, match="can not move from refused to waiting"):
+        raw.execute(
+            "UPDATE reconciliation_upload SET state = 'waiting', refusal = '' WHERE id = %s", [one.pk]
+        )
 
 
 def test_the_threshold_is_the_one_that_staff_have_set(books: Books) -> None:
