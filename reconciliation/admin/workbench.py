@@ -21,7 +21,7 @@ from core.spreadsheet import decimal_text
 from payments.models import BalanceTransaction
 from reconciliation import queries
 from reconciliation.admin.forms import FilterForm, WorkForm
-from reconciliation.kinds import ADVICE, RESOLUTIONS
+from reconciliation.kinds import ADVICE, RESOLUTIONS, RULES
 from reconciliation.models import Break
 from reconciliation.services import approved_break, breaks
 from reconciliation.services.breaks import booking_of
@@ -84,6 +84,7 @@ class BreakAdmin(ReadOnlyAdmin):
             "advice": advice,
             "advised": dict(RESOLUTIONS)[advice.resolution],
             "will_book": booking_of(row) if row.resolution else [],
+            "rules": RULES,
             "history": row.history.order_by("pk"),
             "approval": approved_break.approval_of(row) if row.state == Break.State.PROPOSED else None,
             "form": WorkForm()

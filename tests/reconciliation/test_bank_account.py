@@ -166,6 +166,21 @@ def test_statements_that_err_about_payouts_are_found_out(desk: Desk, day: dict[s
     assert (ours.kind, ours.reference) == ("timing", unseen.balance_transaction)
 
 
+def test_once_worked_off_the_books_hold_what_both_banks_hold(desk: Desk, day: dict[str, Any]) -> None:
+    late = [one for one in Break.objects.exclude(state="resolved") if one.kind == "timing"]
+    for one in Break.objects.exclude(state="resolved").exclude(kind="timing"):
+        way = kinds.SETTLE if one.source == "sandbox" else kinds.WRITE_OFF
+        breaks.propose(one.pk, resolution=way, reason="Found out.", actor="maria")
+        breaks.approve(one.pk, actor="peter")
+        breaks.resolve(one.pk, actor="maria")
+    assert {one.source for one in late} == {"sandbox", "bank"}
+    assert held("suspense:bank") == held("suspense:sandbox") == 0
+    assert all(total.balance == 0 for total in currency_totals())
+    assert held("processor:sandbox:clearing") == desk.owed()["usd"]
+    assert held("payouts:sent") == -900
+    assert Dispute.objects.count() == 4
+
+
 def announced(day: date, name: str, amount_minor: int) -> Imported:
     """The processor's report of a day says that it has sent this to our bank."""
     moment = f"{day}T12:00:00Z"
@@ -221,18 +236,3 @@ def test_what_a_processor_sends_may_arrive_in_parts_and_over_days(desk: Desk) ->
     breaks.approve(over.pk, actor="maria")
     breaks.resolve(over.pk, actor="maria")
     assert held("processor:sandbox:in_transit") == in_transit - 1_005
-
-
-def test_once_worked_off_the_books_hold_what_both_banks_hold(desk: Desk, day: dict[str, Any]) -> None:
-    late = [one for one in Break.objects.exclude(state="resolved") if one.kind == "timing"]
-    for one in Break.objects.exclude(state="resolved").exclude(kind="timing"):
-        way = kinds.SETTLE if one.source == "sandbox" else kinds.WRITE_OFF
-        breaks.propose(one.pk, resolution=way, reason="Found out.", actor="maria")
-        breaks.approve(one.pk, actor="peter")
-        breaks.resolve(one.pk, actor="maria")
-    assert {one.source for one in late} == {"sandbox", "bank"}
-    assert held("suspense:bank") == held("suspense:sandbox") == 0
-    assert all(total.balance == 0 for total in currency_totals())
-    assert held("processor:sandbox:clearing") == desk.owed()["usd"]
-    assert held("payouts:sent") == -900
-    assert Dispute.objects.count() == 4
