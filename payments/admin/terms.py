@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.console import Audited
@@ -26,6 +27,8 @@ class TermsForm(forms.ModelForm[Terms]):
 @admin.register(Terms)
 class TermsAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     form = TermsForm
+    paginator = InfinitePaginator
+    show_full_result_count = False
     export_fields = [
         *("merchant__public_id", "merchant__name", "payout_interval", "payout_weekday", "payout_day"),
         *("payout_minimum_minor", "reserve_basis_points", "reserve_days", "reserve_fixed_minor"),
