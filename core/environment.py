@@ -43,6 +43,14 @@ def secret(name: str, *, development: bool) -> str:
     return value
 
 
+def positive(name: str, default: int) -> int:
+    """A whole number above zero from the variable. Anything else is refused at start."""
+    value = os.environ.get(name, str(default))
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise SystemExit(f"{name} must be a whole number above zero, not {value!r}.")
+    return int(value)
+
+
 def optional_secret(name: str, environment: Mapping[str, str]) -> str:
     """Somebody else's secret, of any length, from the variable or from the file that NAME_FILE names; "" for none."""
     if file := environment.get(f"{name}_FILE"):

@@ -1,6 +1,7 @@
 """`python -m vault <command>`: the vault's own manage.py."""
 
 import os
+import re
 import sys
 
 from core.environment import load_running_system, work_as_owner
@@ -12,4 +13,6 @@ if __name__ == "__main__":
     work_as_owner("VAULT_DATABASE_URL", sys.argv[1:2])
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["python -m vault", *sys.argv[1:]])
+    # `rotate-keys` is a module's name with its hyphen.
+    command = [re.sub(r"(?<=\w)-", "_", name) for name in sys.argv[1:2]]
+    execute_from_command_line(["python -m vault", *command, *sys.argv[2:]])

@@ -1,15 +1,11 @@
 """Security codes between their giving and their use: encrypted, in the vault's own Redis, for minutes, and on
 no disk. Every call may fail with CvcStoreUnavailable, and then the caller must not go on without the code."""
 
-import functools
-
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from vault.errors import CvcStoreUnavailable
 from vault.keyring import key_ring
+from vault.store import store
 
 # From the form to the charge takes a customer minutes; PCI DSS wants the code gone after that.
 KEEP_SECONDS = 15 * 60
@@ -23,7 +19,7 @@ def keep_cvc(public_id: str, cvc: str) -> None:
     """Keeps a card's code for a quarter of an hour."""
     version, sealed = key_ring().seal(cvc.encode(), purpose=PURPOSE, bound_to=public_id)
     try:
-        _redis().set(_name(public_id), version.to_bytes(VERSION_BYTES, "big") + sealed, ex=KEEP_SECONDS)
+        store().set(_name(public_id), version.to_bytes(VERSION_BYTES, "big") + sealed, ex=KEEP_SECONDS)
     except redis.RedisError as error:
         raise CvcStoreUnavailable from error
 
@@ -31,7 +27,7 @@ def keep_cvc(public_id: str, cvc: str) -> None:
 def find_cvc(public_id: str) -> str | None:
     """The code, or None when it was used or its time is over."""
     try:
-        kept = _redis().get(_name(public_id))
+        kept = store().get(_name(public_id))
     except redis.RedisError as error:
         raise CvcStoreUnavailable from error
     if not isinstance(kept, bytes):
@@ -40,10 +36,10 @@ def find_cvc(public_id: str) -> str | None:
     return key_ring().open(version, kept[VERSION_BYTES:], purpose=PURPOSE, bound_to=public_id).decode()
 
 
-def forget_cvc(public_id: str) -> None:
-    """The code is gone; harmless when it was gone before."""
+def forget_cvc(*public_ids: str) -> None:
+    """The codes are gone; harmless when they were gone before."""
     try:
-        _redis().delete(_name(public_id))
+        store().delete(*map(_name, public_ids))
     except redis.RedisError as error:
         raise CvcStoreUnavailable from error
 
@@ -51,21 +47,24 @@ def forget_cvc(public_id: str) -> None:
 def forget_cvc_soon(public_id: str) -> None:
     """The code is gone within two minutes, whatever comes; never later than it would have been."""
     try:
-        _redis().expire(_name(public_id), SOON_SECONDS, lt=True)
+        store().expire(_name(public_id), SOON_SECONDS, lt=True)
     except redis.RedisError as error:
         raise CvcStoreUnavailable from error
 
 
+def codes_by_version() -> dict[int, tuple[int, int]]:
+    """How many codes each version of the master key holds, and in how many seconds the last of them ends."""
+    found: dict[int, tuple[int, int]] = {}
+    try:
+        for name in store().scan_iter(match=_name("*"), count=1000):
+            head, seconds = store().getrange(name, 0, VERSION_BYTES - 1), int(store().ttl(name))
+            if isinstance(head, bytes) and head:
+                count, longest = found.get(int.from_bytes(head, "big"), (0, 0))
+                found[int.from_bytes(head, "big")] = count + 1, max(longest, seconds)
+    except redis.RedisError as error:
+        raise CvcStoreUnavailable from error
+    return found
+
+
 def _name(public_id: str) -> str:
     return f"cvc:{public_id}"
-
-
-@functools.cache
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.VAULT_REDIS_URL,
-        socket_connect_timeout=0.5,
-        socket_timeout=1,
-        # One repeat replaces a connection that died while it was idle.
-        retry=Retry(NoBackoff(), 1),
-    )

@@ -97,6 +97,34 @@ class LengthRequired(InvalidRequest):
         super().__init__("The request needs a Content-Length header.")
 
 
+class MerchantShredded(InvalidRequest):
+    """All cards of the merchant were destroyed, and no key is made for new ones."""
+
+    retry = False
+
+    def __init__(self) -> None:
+        super().__init__("All cards of this account were destroyed; new ones are not taken in.")
+
+
+class TooManyDecryptions(TollgateError):
+    """The merchant has had VAULT_DECRYPTIONS_PER_MINUTE of its cards opened in this minute."""
+
+    status = 429
+    type = "invalid_request_error"
+    code = "rate_limit"
+    retry = True
+
+    def __init__(self) -> None:
+        super().__init__("Too many cards of this account were used within a minute. Try again in a minute.")
+
+
+class LimitUnavailable(ServiceUnavailable):
+    """Nobody counts; then no card is opened."""
+
+    def __init__(self) -> None:
+        super().__init__("Cards can't be opened at the moment. Nothing was done; try again.")
+
+
 class CvcStoreUnavailable(ServiceUnavailable):
     """A code can neither be kept nor found; without it this would be another charge than was asked for."""
 

@@ -1,12 +1,35 @@
-"""What the vault keeps: encrypted cards, answers already given, publishable keys as hashes, one secret."""
+"""What the vault keeps: encrypted cards and the keys of their merchants, answers already given, publishable keys as
+hashes, one secret; and, for ever, what was decrypted and what was destroyed."""
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
+
+
+class MerchantKey(models.Model):
+    """A key that wraps data keys of one merchant's cards, itself under a master key. Rotation retires it for a fresh
+    one. A shredded one is empty: it stays, so that the merchant never gets another."""
+
+    merchant = models.CharField(max_length=64)
+    key_version = models.PositiveIntegerField()
+    wrapped = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant"], condition=models.Q(retired_at=None), name="one_current_key_per_merchant"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.merchant} {self.created_at:%Y-%m-%d}"
 
 
 class Card(models.Model):
     """A card as one token (`tok_`) or payment method (`pm_`) holds it. The number is readable with the key
-    file only; the security code is not here at all."""
+    file only; the security code is not here at all. A shredded card is empty but for what a receipt shows of it."""
 
     public_id = models.CharField(max_length=64, unique=True)
     # The `card_` id that the token's object shows.
@@ -14,7 +37,9 @@ class Card(models.Model):
     merchant = models.CharField(max_length=64)
     livemode = models.BooleanField()
 
-    key_version = models.PositiveIntegerField()
+    # What wraps the data key: a key of the merchant's, or, of early rows, this version of the master key.
+    merchant_key = models.ForeignKey(MerchantKey, on_delete=models.PROTECT, null=True)
+    key_version = models.PositiveIntegerField(null=True)
     wrapped_key = models.BinaryField()
     number = models.BinaryField()
 
@@ -36,6 +61,7 @@ class Card(models.Model):
     reference = models.CharField(max_length=64, null=True)
     attempts = models.PositiveIntegerField(default=0)
     used_at = models.DateTimeField(null=True)
+    shredded_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -103,3 +129,50 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Decryption(models.Model):
+    """One opening of a card: which, whose, what for. Written before it is opened, kept for ever, and without
+    anything of the card. `reference` is the payment, or the payment method that is made of a token."""
+
+    at = models.DateTimeField(db_default=Now())
+    merchant = models.CharField(max_length=64)
+    livemode = models.BooleanField()
+    card_public_id = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=16)
+    reference = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=("charge", "payment_method", "code_compared")),
+                name="a_decryption_has_a_purpose",
+            )
+        ]
+        indexes = [models.Index(fields=["merchant", "at"], name="decryptions_of_a_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.card_public_id} {self.purpose}"
+
+
+class Shredding(models.Model):
+    """That a card, or all cards of a merchant, were destroyed: by whom and why. Kept for ever."""
+
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=8)
+    # The card's public id, or the merchant.
+    subject = models.CharField(max_length=64)
+    by = models.CharField(max_length=64)
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "subject"], name="shredded_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=("card", "merchant")) & ~models.Q(reason="") & ~models.Q(by=""),
+                name="a_shredding_is_somebodys_and_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"

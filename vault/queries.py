@@ -11,7 +11,9 @@ def card(token: str, *, merchant: str, livemode: bool) -> Card | None:
     """A merchant's token or payment method; a static one as a row that is not in the database."""
     if plain := static_card(token, livemode=livemode):
         return _static_row(token, plain, merchant)
-    return Card.objects.filter(public_id=token, merchant=merchant, livemode=livemode).first()
+    return Card.objects.filter(
+        public_id=token, merchant=merchant, livemode=livemode, shredded_at=None
+    ).first()
 
 
 def _static_row(token: str, plain: PlainCard, merchant: str) -> Card:

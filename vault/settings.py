@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 
-from core.environment import secret
+from core.environment import positive, secret
 
 ENVIRONMENT = os.environ.get("TOLLGATE_ENV", "production")
 DEVELOPMENT = ENVIRONMENT in ("development", "test")
@@ -49,6 +49,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 VAULT_REDIS_URL = os.environ.get("VAULT_REDIS_URL", "redis://127.0.0.1:6379/1")
 # The master keys by version, as `vault/keyring.py` describes them.
 VAULT_KEY_FILE = os.environ.get("VAULT_KEY_FILE", "")
+# How many stored cards of one merchant are opened in a minute; a thief with a way in gets no more.
+VAULT_DECRYPTIONS_PER_MINUTE = positive("VAULT_DECRYPTIONS_PER_MINUTE", 6000)
 VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
 
 

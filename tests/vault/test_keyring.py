@@ -7,57 +7,98 @@ from pathlib import Path
 
 import pytest
 
-from vault.envelope import Envelope, open_number, rewrap, seal_number
-from vault.keyring import KEY_BYTES, KeyFileUnusable, KeyRing, Unreadable, derive_key, load_key_ring
+from vault.envelope import (
+    EARLY_PURPOSE,
+    Envelope,
+    Wrapped,
+    new_merchant_key,
+    open_early_number,
+    open_merchant_key,
+    open_number,
+    rewrap,
+    rewrap_early,
+    seal_number,
+)
+from vault.keyring import (
+    KEY_BYTES,
+    KeyFileUnusable,
+    KeyRing,
+    Unreadable,
+    derive_key,
+    encrypt,
+    load_key_ring,
+)
 
 NUMBER = "4242424242424242"
 RING = KeyRing(2, {1: os.urandom(KEY_BYTES), 2: os.urandom(KEY_BYTES)})
+KEY = os.urandom(KEY_BYTES)
 
 
 def test_a_sealed_number_opens_where_it_belongs() -> None:
-    envelope = seal_number(RING, NUMBER, bound_to="card:a")
-    assert envelope.key_version == 2
+    envelope = seal_number(KEY, NUMBER, bound_to="card:a")
     assert NUMBER.encode() not in envelope.number + envelope.wrapped_key
-    assert open_number(RING, envelope, bound_to="card:a") == NUMBER
+    assert open_number(KEY, envelope, bound_to="card:a") == NUMBER
 
 
 def test_the_same_number_never_looks_the_same() -> None:
-    first, second = (seal_number(RING, NUMBER, bound_to="card:a") for _ in range(2))
+    first, second = (seal_number(KEY, NUMBER, bound_to="card:a") for _ in range(2))
     assert first.number != second.number
     assert first.wrapped_key != second.wrapped_key
 
 
 def test_an_envelope_opens_nowhere_else() -> None:
+    envelope = seal_number(KEY, NUMBER, bound_to="card:a")
     with pytest.raises(Unreadable):
-        open_number(RING, seal_number(RING, NUMBER, bound_to="card:a"), bound_to="card:b")
+        open_number(KEY, envelope, bound_to="card:b")
+    with pytest.raises(Unreadable):
+        open_number(os.urandom(KEY_BYTES), envelope, bound_to="card:a")
 
 
 @pytest.mark.parametrize("part", ["number", "wrapped_key"])
 def test_every_changed_byte_is_noticed(part: str) -> None:
-    envelope = seal_number(RING, NUMBER, bound_to="card:a")
+    envelope = seal_number(KEY, NUMBER, bound_to="card:a")
     for place in range(len(getattr(envelope, part))):
         changed = bytearray(getattr(envelope, part))
         changed[place] ^= 1
         with pytest.raises(Unreadable):
-            open_number(RING, Envelope(**(vars(envelope) | {part: bytes(changed)})), bound_to="card:a")
+            open_number(KEY, Envelope(**(vars(envelope) | {part: bytes(changed)})), bound_to="card:a")
     with pytest.raises(Unreadable):
-        open_number(RING, Envelope(**(vars(envelope) | {part: b""})), bound_to="card:a")
+        open_number(KEY, Envelope(**(vars(envelope) | {part: b""})), bound_to="card:a")
 
 
 def test_the_key_version_is_part_of_the_seal() -> None:
     same_key = KeyRing(1, {1: RING.keys[2], 2: RING.keys[2]})
-    envelope = seal_number(RING, NUMBER, bound_to="card:a")
+    stored = new_merchant_key(RING, "acct_1")
+    assert stored.key_version == 2
     with pytest.raises(Unreadable):
-        open_number(same_key, Envelope(1, envelope.wrapped_key, envelope.number), bound_to="card:a")
+        open_merchant_key(same_key, Wrapped(1, stored.wrapped), "acct_1")
     with pytest.raises(Unreadable):
-        open_number(KeyRing(1, {1: RING.keys[1]}), envelope, bound_to="card:a")
+        open_merchant_key(KeyRing(1, {1: RING.keys[1]}), stored, "acct_1")
+
+
+def test_a_merchants_key_is_nobody_elses() -> None:
+    stored = new_merchant_key(RING, "acct_1")
+    assert len(open_merchant_key(RING, stored, "acct_1")) == KEY_BYTES
+    for merchant, changed in (("acct_2", stored), ("acct_1", Wrapped(2, b""))):
+        with pytest.raises(Unreadable):
+            open_merchant_key(RING, changed, merchant)
 
 
 def test_a_rewrapped_number_needs_the_new_key_only() -> None:
-    envelope = seal_number(KeyRing(1, RING.keys), NUMBER, bound_to="card:a")
-    moved = rewrap(RING, envelope, bound_to="card:a")
-    assert (moved.key_version, moved.number) == (2, envelope.number)
-    assert open_number(KeyRing(2, {2: RING.keys[2]}), moved, bound_to="card:a") == NUMBER
+    envelope, new = seal_number(KEY, NUMBER, bound_to="card:a"), os.urandom(KEY_BYTES)
+    moved = Envelope(rewrap(KEY, new, envelope.wrapped_key, bound_to="card:a"), envelope.number)
+    assert open_number(new, moved, bound_to="card:a") == NUMBER
+    with pytest.raises(Unreadable):
+        open_number(KEY, moved, bound_to="card:a")
+
+
+def test_an_early_number_is_read_and_moves_under_its_merchants_key() -> None:
+    data_key = os.urandom(KEY_BYTES)
+    version, wrapped = RING.seal(data_key, purpose=EARLY_PURPOSE, bound_to="card:a")
+    early = Envelope(wrapped, encrypt(data_key, NUMBER.encode(), bound_to="card:a"))
+    assert open_early_number(RING, version, early, bound_to="card:a") == NUMBER
+    moved = rewrap_early(RING, Wrapped(version, wrapped), KEY, bound_to="card:a")
+    assert open_number(KEY, Envelope(moved, early.number), bound_to="card:a") == NUMBER
 
 
 def test_purposes_have_keys_of_their_own() -> None:

@@ -8,13 +8,14 @@ import sys
 
 import psycopg
 import pytest
+import redis
 
 from gateway.child import surroundings
 from gateway.data_folder import write_private
 from processors.vault import Answered, VaultClient
 from tests.support.servers import ROOT, VAULT
 from tests.vault.processor import ScriptedProcessor
-from tests.vault.room import VISA, Merchant, Room, command, forward_request
+from tests.vault.room import VISA, Merchant, Room, command, forward_request, new_merchant
 
 PRODUCTION = {
     "TOLLGATE_ENV": "production",
@@ -85,6 +86,18 @@ def test_the_owners_commands_find_the_owners_url(room: Room) -> None:
         assert VAULT.database in done.stdout
 
 
+def version_of(room: Room, public_id: str) -> int:
+    """Of the master key that a card's merchant key is under."""
+    with room.superuser() as connection:
+        row = connection.execute(
+            "SELECT k.key_version FROM vault_merchantkey k JOIN vault_card c ON c.merchant_key_id = k.id "
+            "WHERE c.public_id = %s",
+            [public_id],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_keys_rotate_without_a_restart_and_fingerprints_stay(
     room: Room, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
 ) -> None:
@@ -93,18 +106,22 @@ def test_keys_rotate_without_a_restart_and_fingerprints_stay(
     old_token, fingerprint = merchant.new_token(), merchant.token().body["card"]["fingerprint"]
     keys = old["keys"] | {"7": base64.b64encode(secrets.token_bytes(32)).decode()}
     write_private(room.key_file, json.dumps({"current": 7, "keys": keys}))
-    new_token = merchant.new_token()
-    assert room.row(old_token)["key_version"] == old["current"]
-    assert room.row(new_token)["key_version"] == 7
+    assert version_of(room, old_token) == old["current"]
+    new_token = new_merchant(client, merchant.vault).new_token()
+    assert version_of(room, new_token) == 7
 
-    done = command(room, "rewrap_keys")
+    done = command(room, "rotate-keys")
     assert done.returncode == 0, done.stderr
-    assert command(room, "rewrap_keys").stdout.startswith("0 cards")
+    assert f"Key {old['current']} is still needed by" in done.stdout
+    assert "security codes, for" in done.stdout
+    redis.Redis.from_url(room.valkey.url()).flushall()
+    done = command(room, "rotate-keys")
+    assert done.stdout.startswith("0 merchant keys replaced, 0 cards re-wrapped under key 7.")
+    assert f"Nothing needs key {old['current']} any more: it can leave the key file." in done.stdout
     # The old key is gone for good; only its security code is lost with it, if a customer is that unlucky.
     write_private(room.key_file, json.dumps({"current": 7, "keys": {"7": keys["7"]}}))
-    for token in (old_token, new_token):
-        assert room.row(token)["key_version"] == 7
-    assert isinstance(client.forward(forward_request(merchant.id, new_token, processor.url)), Answered)
+    assert version_of(room, old_token) == 7
+    assert isinstance(client.forward(forward_request(merchant.id, old_token, processor.url)), Answered)
     assert processor.arrived[0]["card"]["number"] == VISA
     assert merchant.token().body["card"]["fingerprint"] == fingerprint
     details = client.token("tok_visa", merchant.id, False)

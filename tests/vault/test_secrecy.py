@@ -15,7 +15,7 @@ from processors.vault import Answered, VaultClient
 from tests.support.processes import Process
 from tests.support.servers import VAULT
 from tests.vault.processor import ScriptedProcessor
-from tests.vault.room import Merchant, Room, forward_request
+from tests.vault.room import Merchant, Room, forward_request, new_merchant
 
 NUMBER = "4539148803436467"
 # Unlikely to stand in a dump by chance.
@@ -84,7 +84,8 @@ class TestTampering:
             "number = (SELECT number FROM vault_card WHERE public_id = %(other)s), "
             "wrapped_key = (SELECT wrapped_key FROM vault_card WHERE public_id = %(other)s)",
             "number = set_byte(number, 20, get_byte(number, 20) # 1)",
-            "key_version = 2",
+            "merchant_key_id = (SELECT merchant_key_id FROM vault_card WHERE public_id = %(foreign)s)",
+            "merchant = 'acct_evil'",
             "livemode = false",
         ],
     )
@@ -97,14 +98,16 @@ class TestTampering:
         change: str,
     ) -> None:
         token, other = merchant.new_token(live=True), merchant.new_token(live=True)
+        foreign = new_merchant(client, merchant.vault).new_token(live=True)
         with room.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
             connection.execute(
                 f"UPDATE vault_card SET {change} WHERE public_id = %(token)s",
-                {"token": token, "other": other},
+                {"token": token, "other": other, "foreign": foreign},
             )
         livemode = "livemode" not in change
-        outcome = client.forward(forward_request(merchant.id, token, processor.url, livemode=livemode))
+        owner = "acct_evil" if "acct_evil" in change else merchant.id
+        outcome = client.forward(forward_request(owner, token, processor.url, livemode=livemode))
         assert isinstance(outcome, NotSent)
         assert outcome.code == "card_unreadable"
         assert processor.arrived == []
@@ -123,6 +126,11 @@ class TestTampering:
                 "TRUNCATE vault_card",
                 "ALTER TABLE vault_card DISABLE TRIGGER ALL",
                 "DROP TABLE vault_card",
+                "TRUNCATE vault_merchantkey",
+                "UPDATE vault_decryption SET purpose = 'charge'",
+                "DELETE FROM vault_decryption",
+                "DELETE FROM vault_shredding",
+                "UPDATE vault_shredding SET reason = 'none'",
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)

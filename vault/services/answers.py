@@ -10,7 +10,7 @@ from vault.auth import Caller
 from vault.cvc_store import find_cvc
 from vault.errors import KeyReusedDifferently
 from vault.fingerprints import key_digest, parameters_digest
-from vault.models import Answer
+from vault.models import Answer, Decryption
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,14 @@ def find_answer(caller: Caller, request: Asked) -> Given | None:
 
 
 def _other_cvc(known: Answer, request: Asked) -> bool:
-    kept = find_cvc(known.card_public_id) if request.cvc else None
+    if not request.cvc:
+        return False
+    Decryption.objects.create(
+        merchant=known.merchant,
+        livemode=known.livemode,
+        card_public_id=known.card_public_id,
+        purpose="code_compared",
+        reference=known.card_public_id,
+    )
+    kept = find_cvc(known.card_public_id)
     return kept is not None and kept != request.cvc

@@ -13,15 +13,15 @@ from core.ids import new_id
 from vault.auth import Caller
 from vault.card import PlainCard, check_card
 from vault.cvc_store import find_cvc, forget_cvc, keep_cvc
-from vault.envelope import Envelope, open_number, seal_number
 from vault.errors import RealCardInTestMode, RealCardOnGatewayHost, TokenAlreadyUsed
 from vault.fingerprints import fingerprint, key_digest
-from vault.keyring import key_ring
 from vault.known_cards import CARDS, static_card
-from vault.models import Card, card_binding
+from vault.models import Card
 from vault.params import CardParams, MethodCardParams, MethodParams, TokenParams, metadata_of, whole_number
 from vault.serializers import card_object
 from vault.services.answers import Asked, Given, find_answer
+from vault.services.merchant_keys import seal_into
+from vault.services.opening import open_card
 
 ALLOW_REDISPLAY = ("always", "limited", "unspecified")
 
@@ -47,7 +47,7 @@ def create_token(caller: Caller, params: TokenParams, asked: Asked) -> Given:
         "postal_code": given.address_zip,
         "country": given.address_country,
     }
-    card = _row(caller, plain, "tok")
+    card = _row(caller, plain, new_id("tok"))
     card.billing = _without_blanks({"name": given.name, "address": _without_blanks(address)})
     card.metadata = metadata_of(given.metadata)
     return _keep(caller, card, plain, asked)
@@ -64,8 +64,10 @@ def create_payment_method(caller: Caller, params: MethodParams, asked: Asked) ->
     if known := find_answer(caller, asked):
         return known
     token = _token(caller, params.card)
-    plain = _of_token(caller, params.card, token) if params.card.token else _checked(caller, params.card)
-    card = _row(caller, plain, "pm")
+    public_id = new_id("pm")
+    given = params.card
+    plain = _of_token(caller, given, token, public_id) if given.token else _checked(caller, given)
+    card = _row(caller, plain, public_id)
     if params.billing_details is not None:
         billing = msgspec.to_builtins(params.billing_details)
         card.billing = _without_blanks(billing | {"address": _without_blanks(billing["address"] or {})})
@@ -103,6 +105,7 @@ def _token(caller: Caller, given: MethodCardParams) -> Card | None:
         public_id__startswith="tok_",
         merchant=caller.merchant,
         livemode=caller.livemode,
+        shredded_at=None,
     ).first()
     if token is None:
         raise ResourceMissing("token", given.token[:64], param="card[token]")
@@ -111,31 +114,29 @@ def _token(caller: Caller, given: MethodCardParams) -> Card | None:
     return token
 
 
-def _of_token(caller: Caller, given: MethodCardParams, token: Card | None) -> PlainCard:
+def _of_token(caller: Caller, given: MethodCardParams, token: Card | None, becomes: str) -> PlainCard:
     if token is None:
         static = static_card(given.token or "", livemode=caller.livemode)
         assert static is not None
         return static
-    envelope = Envelope(token.key_version, bytes(token.wrapped_key), bytes(token.number))
-    number = open_number(key_ring(), envelope, bound_to=token.bound_to)
-    release_connection()
+    number = open_card(
+        token.public_id,
+        merchant=caller.merchant,
+        livemode=caller.livemode,
+        purpose="payment_method",
+        reference=becomes,
+    )
     cvc = find_cvc(token.public_id) if token.cvc_given else None
     return PlainCard(number, token.exp_month, token.exp_year, cvc)
 
 
-def _row(caller: Caller, plain: PlainCard, prefix: str) -> Card:
-    public_id = new_id(prefix)
-    bound_to = card_binding(public_id, merchant=caller.merchant, livemode=caller.livemode)
-    envelope = seal_number(key_ring(), plain.number, bound_to=bound_to)
+def _row(caller: Caller, plain: PlainCard, public_id: str) -> Card:
     known = CARDS.get(plain.number)
     return Card(
         public_id=public_id,
-        card_id=public_id if prefix == "pm" else new_id("card"),
+        card_id=public_id if public_id.startswith("pm_") else new_id("card"),
         merchant=caller.merchant,
         livemode=caller.livemode,
-        key_version=envelope.key_version,
-        wrapped_key=envelope.wrapped_key,
-        number=envelope.number,
         brand=plain.brand.name,
         last4=plain.number[-4:],
         exp_month=plain.exp_month,
@@ -158,6 +159,7 @@ def _keep(caller: Caller, card: Card, plain: PlainCard, asked: Asked, *, spends:
         if first:
             if spends is not None:
                 _spend(spends, card)
+            seal_into(card, plain.number)
             card.save(force_insert=True)
     if not first:
         forget_cvc(card.public_id)

@@ -3,5 +3,5 @@
 UPDATE vault_card
 SET reference = %(reference)s, attempts = attempts + 1, used_at = coalesce(used_at, now())
 WHERE public_id = %(token)s AND merchant = %(merchant)s AND livemode = %(livemode)s
-  AND (reference IS NULL OR reference = %(reference)s)
-RETURNING key_version, wrapped_key, number, exp_month, exp_year, cvc_given
+  AND shredded_at IS NULL AND (reference IS NULL OR reference = %(reference)s)
+RETURNING exp_month, exp_year, cvc_given

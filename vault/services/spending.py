@@ -11,11 +11,11 @@ from core.db import load_statement, release_connection, run_statement
 from core.errors import ServiceUnavailable, TollgateError
 from vault.card import PlainCard
 from vault.cvc_store import find_cvc
-from vault.envelope import Envelope, open_number
-from vault.errors import TokenAlreadyUsed
-from vault.keyring import KeyFileUnusable, Unreadable, key_ring
+from vault.errors import TokenAlreadyUsed, TooManyDecryptions
+from vault.keyring import KeyFileUnusable, Unreadable
 from vault.known_cards import static_card
-from vault.models import Card, card_binding
+from vault.models import Card
+from vault.services.opening import open_card
 
 SPEND = load_statement("spend.sql")
 
@@ -38,16 +38,17 @@ def spend(token: str, reference: str, *, merchant: str, livemode: bool) -> Plain
     except (ServiceUnavailable, psycopg.Error, DatabaseError) as error:
         raise NotSpendable("The vault's database gave no answer.", code="vault_unavailable") from error
     row = rows[0]
-    bound_to = card_binding(token, merchant=merchant, livemode=livemode)
-    envelope = Envelope(row.key_version, bytes(row.wrapped_key), bytes(row.number))
     try:
-        number = open_number(key_ring(), envelope, bound_to=bound_to)
+        number = open_card(token, merchant=merchant, livemode=livemode, purpose="charge", reference=reference)
         cvc = find_cvc(token) if row.cvc_given else None
     except (Unreadable, KeyFileUnusable) as error:
         log.error("the card of %s can't be read: %s", token, error)
         give_back(token, reference)
         raise NotSpendable(f"The card of {token} can't be read.", code="card_unreadable") from error
-    except ServiceUnavailable as error:
+    except (psycopg.Error, DatabaseError) as error:
+        give_back(token, reference)
+        raise NotSpendable("The vault's database gave no answer.", code="vault_unavailable") from error
+    except (ServiceUnavailable, TooManyDecryptions) as error:
         give_back(token, reference)
         raise NotSpendable(error.message, code="vault_unavailable") from error
     return PlainCard(number, row.exp_month, row.exp_year, cvc)
@@ -72,7 +73,8 @@ def give_back(token: str, reference: str) -> None:
 
 
 def _why_not(token: str, *, merchant: str, livemode: bool) -> NotSpendable:
-    known = Card.objects.filter(public_id=token, merchant=merchant, livemode=livemode).exists()
+    cards = Card.objects.filter(public_id=token, merchant=merchant, livemode=livemode, shredded_at=None)
+    known = cards.exists()
     release_connection()
     if known:
         return NotSpendable(TokenAlreadyUsed(token).message, code=TokenAlreadyUsed.code)
