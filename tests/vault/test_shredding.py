@@ -55,7 +55,7 @@ class TestOneCard:
     def test_it_is_gone_with_all_that_its_number_could_be_guessed_from_and_others_are_not(
         self, room: Room, merchant: Merchant, client: VaultClient, processor: ScriptedProcessor
     ) -> None:
-        reply = merchant.token(NUMBER, live=True, key="a-key", name="Jane Roe")
+        reply = merchant.token(NUMBER, live=True, key="a-key", name="Philippa Oquendo")
         token, kept = reply.body["id"], merchant.new_token(NUMBER, live=True)
         before = room.row(token)
         done = shred(room, "card", token)
@@ -66,7 +66,7 @@ class TestOneCard:
         row, dump = room.row(token), everything(room)
         assert bytes(row["wrapped_key"]) == bytes(row["number"]) == b""
         assert row["fingerprint"] == ""
-        for trace in ("Jane Roe", bytes(before["wrapped_key"]).hex(), bytes(before["number"]).hex()):
+        for trace in ("Philippa Oquendo", bytes(before["wrapped_key"]).hex(), bytes(before["number"]).hex()):
             assert trace not in dump
         with room.superuser() as connection:
             answers = connection.execute("SELECT 1 FROM vault_answer WHERE card_public_id = %s", [token])
