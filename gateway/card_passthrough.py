@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from core.db import release_connection
 from core.errors import InvalidRequest, TollgateError
 from merchants.answers import error_response
-from merchants.api import LengthRequired
+from merchants.api import BodyTooLarge, LengthRequired
 from merchants.middleware import ApiRequest
 from merchants.scopes import WRITE
 from processors.vault import VaultClient
@@ -18,10 +18,6 @@ from processors.vault import VaultClient
 PATHS = {"/v1/tokens": "tokens", "/v1/payment_methods": "payment_methods"}
 # A card with its names and addresses takes a few hundred bytes.
 MAX_BODY_BYTES = 64 * 1024
-
-
-class BodyTooLarge(InvalidRequest):
-    status = 413
 
 
 class CardPassthroughMiddleware:
@@ -69,5 +65,5 @@ def _read(request: HttpRequest) -> bytes:
         raise LengthRequired
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
+        raise BodyTooLarge(MAX_BODY_BYTES)
     return request.read(int(length))

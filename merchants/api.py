@@ -3,6 +3,8 @@
 import functools
 from typing import Any, ClassVar, TypeVar
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -80,6 +82,13 @@ class LengthRequired(InvalidRequest):
         super().__init__("The request needs a Content-Length header; chunked bodies are not read.")
 
 
+class BodyTooLarge(InvalidRequest):
+    status = 413
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The request's body is larger than {most} bytes.")
+
+
 def parameters(request: Any) -> dict[str, Any]:
     """The parameters of a request, parsed once."""
     known: dict[str, Any] | None = getattr(request, "parameters", None)
@@ -88,7 +97,11 @@ def parameters(request: Any) -> dict[str, Any]:
             if "HTTP_TRANSFER_ENCODING" in request.META:
                 # Django reads as much as Content-Length says, so the body would count as empty.
                 raise LengthRequired
-            known = parse_body(request.META.get("CONTENT_TYPE", ""), request.body)
+            try:
+                body = request.body
+            except RequestDataTooBig as error:
+                raise BodyTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) from error
+            known = parse_body(request.META.get("CONTENT_TYPE", ""), body)
         else:
             known = parse_form(request.META.get("QUERY_STRING", ""))
         request.parameters = known

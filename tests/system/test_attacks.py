@@ -148,6 +148,21 @@ def test_a_publishable_key_gets_nothing_that_a_secret_key_was_answered(
         assert b"whsec" not in reply.body
 
 
+@pytest.mark.parametrize("content", [FORM, JSON], ids=["form", "json"])
+def test_a_body_of_ten_megabytes_is_a_clear_4xx(system: System, client: Client, content: bytes) -> None:
+    """It is refused by its length, before it has come: nothing is made of its beginning."""
+    told, begun = (
+        {"Content_Type": content, "Content_Length": b"10000000"},
+        b'{"a":"9' if content == JSON else b"a=9",
+    )
+    for route in (b"/v1/charges", b"/v1/charges/ch_x/capture", b"/v1/tokens", b"/v1/webhook_endpoints"):
+        for key in (b"", b"k-large"):
+            sent = request(client, b"POST", route, begun, Idempotency_Key=key, **told)
+            status, answer = raw(system.web.url, sent)
+            assert status == 413 and "larger than" in json.loads(answer)["error"]["message"], (route, answer)
+    assert raw(system.web.url, request(client, b"POST", b"/notifications/sandbox", begun, **told))[0] == 400
+
+
 def test_a_chunked_body_is_not_an_empty_one(system: System, client: Client) -> None:
     """Read as empty it would capture everything."""
     held = client.charge(capture="false").json()["id"]
