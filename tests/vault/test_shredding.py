@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -89,6 +90,32 @@ class TestOneCard:
         for public_id in (token, method):
             assert bytes(room.row(public_id)["number"]) == b""
             assert len(records(room, public_id)) == 1
+
+    def test_no_payment_method_is_made_of_a_token_that_is_shredded_meanwhile(
+        self, room: Room, merchant: Merchant
+    ) -> None:
+        token = merchant.new_token(NUMBER, live=True)
+        opened = "SELECT 1 FROM vault_decryption WHERE card_public_id = %s"
+        with ThreadPoolExecutor(1) as threads, room.superuser() as connection:
+            with connection.transaction():
+                connection.execute(
+                    "INSERT INTO vault_shredding (kind, subject, by, reason) VALUES ('card', %s, 'ops', 'test')",
+                    [token],
+                )
+                connection.execute(
+                    "UPDATE vault_card SET number = '', wrapped_key = '', merchant_key_id = NULL, fingerprint = '', "
+                    "client_ip = NULL, shredded_at = now() WHERE public_id = %s",
+                    [token],
+                )
+                fields = {"type": "card", "card[token]": token}
+                made = threads.submit(merchant.post, "/v1/payment_methods", fields, live=True)
+                while connection.execute(opened, [token]).fetchone() is None and not made.done():
+                    time.sleep(0.01)
+            assert made.result().status == 400
+            left = connection.execute(
+                "SELECT public_id FROM vault_card WHERE merchant = %s", [merchant.id]
+            ).fetchall()
+        assert left == [(token,)]
 
     @pytest.mark.parametrize(
         ("arguments", "complaint"),

@@ -182,7 +182,7 @@ def _claim_key(caller: Caller, asked: Asked, card: Card, body: str) -> bool:
 
 
 def _spend(token: Card, card: Card) -> None:
-    spent = Card.objects.filter(pk=token.pk, reference=None).update(
+    spent = Card.objects.filter(pk=token.pk, reference=None, shredded_at=None).update(
         reference=card.public_id, attempts=1, used_at=timezone.now()
     )
     if not spent:

@@ -3,7 +3,7 @@ digests of what was asked. What happened is recorded for ever, in the same trans
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
 
 from django.db.models import Q
 from django.utils import timezone
@@ -24,33 +24,32 @@ class CanNotShred(TollgateError):
     """There is nothing of that id, or nothing left of it."""
 
 
-def same_card(public_id: str) -> list[Card]:
-    """The card, and where a payment method was made of a token, the other one: they hold one number. CanNotShred."""
-    card = Card.objects.filter(public_id=public_id).first()
-    if card is None:
-        raise CanNotShred(f"There is no card {public_id}.")
-    if card.shredded_at is not None:
-        raise CanNotShred(f"{public_id} was shredded at {_moment(card.shredded_at)}.")
-    made_of_it = Q(public_id=card.reference) if card.reference else Q(pk__in=[])
-    kin = Card.objects.filter(made_of_it | Q(reference=public_id), merchant=card.merchant)
-    return [card, *kin.filter(livemode=card.livemode, shredded_at=None).exclude(pk=card.pk)]
+@dataclass(frozen=True)
+class Shredded:
+    """By their public ids: what is gone, and other cards of the merchant, in the same mode, with the same number."""
 
-
-def same_number(card: Card) -> list[str]:
-    """Other cards of the merchant, in the same mode, with the same number."""
-    alike = Card.objects.filter(merchant=card.merchant, livemode=card.livemode, fingerprint=card.fingerprint)
-    return list(alike.exclude(pk=card.pk).order_by("pk").values_list("public_id", flat=True))
+    gone: list[str]
+    alike: list[str]
 
 
 @in_transaction
-def shred_cards(ids: list[int], *, by: str, reason: str) -> list[str]:
-    """Those that had not been shredded, by their public ids."""
-    cards = _still_there(ids)
+def shred_card(public_id: str, *, by: str, reason: str) -> Shredded:
+    """The card, and where a payment method was made of a token, the other one: they hold one number. CanNotShred."""
+    card = Card.objects.select_for_update().filter(public_id=public_id).first()
+    if card is None:
+        raise CanNotShred(f"There is no card {public_id}.")
+    if card.shredded_at is not None:
+        raise CanNotShred(f"{public_id} was shredded at {card.shredded_at:%Y-%m-%d %H:%M} UTC.")
+    readable = Card.objects.filter(merchant=card.merchant, livemode=card.livemode, shredded_at=None)
+    kin = readable.filter(Q(public_id=card.reference) | Q(reference=public_id)).exclude(pk=card.pk)
+    cards = [card, *kin.select_for_update().order_by("pk")]
+    alike = readable.filter(fingerprint=card.fingerprint).exclude(pk__in=[each.pk for each in cards])
+    others = list(alike.order_by("pk").values_list("public_id", flat=True))
     Shredding.objects.bulk_create(
-        [Shredding(kind=CARD, subject=card.public_id, by=by, reason=reason) for card in cards]
+        [Shredding(kind=CARD, subject=each.public_id, by=by, reason=reason) for each in cards]
     )
     _empty(cards)
-    return [card.public_id for card in cards]
+    return Shredded([each.public_id for each in cards], others)
 
 
 @in_transaction
@@ -95,13 +94,9 @@ def forget_codes(public_ids: list[str]) -> None:
 
 @in_transaction
 def _empty_batch(ids: list[int]) -> list[str]:
-    cards = _still_there(ids)
+    cards = list(Card.objects.filter(pk__in=ids, shredded_at=None).select_for_update().order_by("pk"))
     _empty(cards)
     return [card.public_id for card in cards]
-
-
-def _still_there(ids: list[int]) -> list[Card]:
-    return list(Card.objects.filter(pk__in=ids, shredded_at=None).select_for_update().order_by("pk"))
 
 
 def _empty(cards: list[Card]) -> None:
@@ -119,7 +114,3 @@ def _empty(cards: list[Card]) -> None:
     for merchant in {card.merchant for card in cards}:
         names = [card.public_id for card in cards if card.merchant == merchant]
         Answer.objects.filter(merchant=merchant, card_public_id__in=names).delete()
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

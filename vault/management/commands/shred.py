@@ -45,13 +45,12 @@ class Command(BaseCommand):
 
 
 def _card(console: Console, public_id: str, by: str, reason: str) -> None:
-    cards = shredding.same_card(public_id)
-    alike = [name for name in shredding.same_number(cards[0]) if name not in {c.public_id for c in cards}]
-    gone = shredding.shred_cards([card.pk for card in cards], by=by, reason=reason)
-    console.print(f"Shredded: {', '.join(gone)}.")
-    _forget_codes(console, gone)
-    if alike:
-        console.print(f"The same number is also in {', '.join(alike)}; shred those too if it must be gone.")
+    shredded = shredding.shred_card(public_id, by=by, reason=reason)
+    console.print(f"Shredded: {', '.join(shredded.gone)}.")
+    _forget_codes(console, shredded.gone)
+    if shredded.alike:
+        others = ", ".join(shredded.alike)
+        console.print(f"The same number is also in {others}; shred those too if it must be gone.")
 
 
 def _merchant(console: Console, merchant: str, by: str, reason: str) -> None:
