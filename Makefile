@@ -6,7 +6,7 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check bench screenshots
+.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check audit bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
@@ -16,7 +16,8 @@ help:
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
-	@echo "make check   style, types, layers, migrations and settings"
+	@echo "make check   style, types, layers, security rules, migrations and settings"
+	@echo "make audit   what requirements.txt names, against the advisories that are known today (needs the network)"
 	@echo "make bench   charges, webhooks, postings and report lines per second, and large books, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
@@ -74,17 +75,24 @@ VAULT := env -u FAULTS_DIR TOLLGATE_ENV=production VAULT_SECRET_KEY=$(UNUSED) VA
 	VAULT_ALLOWED_HOSTS=vault.example.com VAULT_FORWARD_ORIGINS=https://bank.example.com \
 	VAULT_KEY_FILE=$(KEYS) VAULT_DATABASE_URL=postgres:///nowhere
 
+# All that runs in production.
+OURS := core merchants idempotency controls ledger processors webhooks payments reconciliation receipts gateway vault manage.py
+
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	TOLLGATE_ENV=development $(BIN)/mypy .
 	TOLLGATE_ENV=development $(BIN)/mypy --config-file vault/mypy.ini vault tests/vault
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r $(OURS)
 	$(GATEWAY) $(BIN)/python manage.py check_migrations
 	$(GATEWAY) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@umask 077; $(BIN)/python -c 'from gateway.data_folder import vault_keys; print(vault_keys())' >$(KEYS)
 	$(VAULT) $(BIN)/python -m vault check_migrations
 	$(VAULT) $(BIN)/python -m vault check --deploy --fail-level WARNING
+
+audit: .venv/dev.stamp
+	@$(BIN)/python .ci/audit.py requirements.txt
 
 .venv/made.stamp:
 	@command -v $(PYTHON) >/dev/null || { echo "Tollgate needs Python 3.11 or newer, and there is no $(PYTHON)."; exit 1; }
