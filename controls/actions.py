@@ -3,8 +3,18 @@ know only its name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from controls.models import Approval
+
+
+class TwoPeople(Enum):
+    """What says whether it takes two: thresholds per currency; one threshold without an amount, there or not; or
+    nothing, since it always does."""
+
+    ABOVE = auto()
+    SWITCHED = auto()
+    ALWAYS = auto()
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,7 @@ class Action:
     carry_out: Callable[[Approval], str]
     # The list of the console that finds the subject by its id, such as `admin:payments_charge_changelist`.
     page: str = ""
+    two_people: TwoPeople = TwoPeople.ABOVE
     # Without any threshold: whether one person is enough.
     alone_without_threshold: bool = True
     refused: Callable[[Approval], None] | None = None
@@ -37,4 +48,5 @@ def action_named(name: str) -> Action:
 
 
 def actions() -> list[Action]:
+    """By title."""
     return sorted(_actions.values(), key=lambda action: action.title)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from controls.actions import action_named
+from controls.actions import TwoPeople, action_named
 from controls.errors import NotOpen, OtherRequest, SamePerson
 from controls.models import Approval, Threshold
 from core.errors import TollgateError
@@ -47,8 +47,11 @@ class Thresholds:
     def take_two(self, currency: str, amount_minor: int) -> bool:
         """An amount at the threshold is still one person's. Once an action has thresholds, a currency without one
         takes two people for any amount."""
+        action = action_named(self.action)
+        if action.two_people is TwoPeople.ALWAYS:
+            return True
         if not self.amounts:
-            return not action_named(self.action).alone_without_threshold
+            return not action.alone_without_threshold
         return currency not in self.amounts or amount_minor > self.amounts[currency]
 
 
@@ -58,8 +61,9 @@ def thresholds_of(action: str) -> Thresholds:
     )
 
 
-def needs_second_person(action: str, currency: str, amount_minor: int) -> bool:
-    """See `Thresholds.take_two`."""
+def needs_second_person(action: str, currency: str = "", amount_minor: int = 1) -> bool:
+    """See `Thresholds.take_two`. Neither currency nor amount for what has none: the threshold that switches it on is
+    nothing, in no currency."""
     return thresholds_of(action).take_two(currency, amount_minor)
 
 

@@ -136,10 +136,11 @@ class Approval(models.Model):
 
 
 class Threshold(models.Model):
-    """Above this amount, in the currency's smallest unit, an action takes a second person."""
+    """Above this amount, in the currency's smallest unit, an action takes a second person. An action that has no
+    amount takes one while it has a row, which is of nothing in no currency."""
 
     action = models.CharField(max_length=40)
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=3, blank=True)
     amount_minor = models.BigIntegerField()
 
     class Meta:
@@ -147,10 +148,13 @@ class Threshold(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["action", "currency"], name="one_threshold_per_currency"),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="a_threshold_is_no_debt"),
+            models.CheckConstraint(
+                condition=Q(currency__gt="") | Q(amount_minor=0), name="an_amount_has_its_currency"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.action}, {self.currency.upper()}"
+        return ", ".join(filter(None, [self.action, self.currency.upper()]))
 
 
 class AuditEntry(models.Model):

@@ -71,7 +71,8 @@ _remembered: dict[str, tuple[float, Caller]] = {}
 def caller_of(authorization: str) -> Caller:
     """Who calls, by the Authorization header: Bearer, or Basic with the key as user name.
 
-    AuthenticationFailed, with the key masked, for none, an unknown, an expired or a revoked key.
+    AuthenticationFailed, with the key masked, for none, one that is unknown, expired or revoked, and one that
+    nobody has approved yet.
     """
     text = _key_text(authorization)
     hashed = hash_key(text)
@@ -102,7 +103,9 @@ def _look_up(hashed: str) -> Caller | None:
     now = timezone.now()
     key = (
         ApiKey.objects.select_related("merchant")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now), hash=hashed, revoked_at=None)
+        .filter(
+            Q(expires_at=None) | Q(expires_at__gt=now), hash=hashed, revoked_at=None, awaits_approval=False
+        )
         .first()
     )
     if key is not None and (

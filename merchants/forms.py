@@ -38,7 +38,13 @@ class AddressesField(forms.CharField):
             raise forms.ValidationError(error.message) from error
 
 
-class IssueForm(forms.Form):
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label="Why?", max_length=400, widget=forms.TextInput(attrs={"class": INPUT, "autocomplete": "off"})
+    )
+
+
+class IssueForm(ReasonForm):
     kind = forms.ChoiceField(
         label="Kind of key",
         choices=[
@@ -96,7 +102,7 @@ class OrdersForm(forms.Form):
     )
 
 
-class RollForm(forms.Form):
+class RollForm(ReasonForm):
     overlap = forms.ChoiceField(
         label="The old key keeps working for",
         choices=OVERLAPS,

@@ -46,6 +46,8 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Made and shown, but nobody else has agreed to it yet: it is refused.
+    awaits_approval = models.BooleanField(default=False, db_default=False, editable=False)
     # Browsers bring publishable keys to the vault, which must hear of every change; null until it has.
     vault_told_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -67,7 +69,9 @@ class ApiKey(models.Model):
 
     @property
     def usable(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+        if self.awaits_approval or self.revoked_at is not None:
+            return False
+        return self.expires_at is None or self.expires_at > timezone.now()
 
 
 PREFIXES: dict[str, str] = {

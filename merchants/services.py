@@ -91,9 +91,28 @@ def roll_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """A successor and its text; the old key works for `overlap` longer."""
     with transaction.atomic():
         ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + overlap, vault_told_at=None)
-        return issue_key(
-            key.merchant, kind=key.kind, livemode=key.livemode, scopes=key.scopes, addresses=key.addresses
-        )
+        return issue_successor(key)
+
+
+def issue_successor(key: ApiKey) -> tuple[ApiKey, str]:
+    """One that may what this one may, from where this one may be used; and its text."""
+    return issue_key(
+        key.merchant, kind=key.kind, livemode=key.livemode, scopes=key.scopes, addresses=key.addresses
+    )
+
+
+def hold_key(key: ApiKey) -> None:
+    """Refused until `release_key`: for whoever made it, in the same transaction."""
+    ApiKey.objects.filter(pk=key.pk).update(awaits_approval=True)
+
+
+@transaction.atomic
+def release_key(key: ApiKey, *, replaces: int | None, overlap: timedelta) -> None:
+    """Accepted from now on; the key that it replaces works for `overlap` longer. Harmless when repeated."""
+    freed = ApiKey.objects.filter(pk=key.pk, awaits_approval=True).update(awaits_approval=False)
+    if freed and replaces is not None:
+        replaced = ApiKey.objects.filter(pk=replaces, expires_at=None)
+        replaced.update(expires_at=timezone.now() + overlap, vault_told_at=None)
 
 
 def revoke_key(key: ApiKey) -> None:

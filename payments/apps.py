@@ -10,11 +10,18 @@ class PaymentsConfig(AppConfig):
         from ledger.checks import register
         from ledger.monitor import explained_by
         from payments import checks
-        from payments.services import approved_fee_plan, approved_payout, approved_refund, doubt
+        from payments.services import (
+            approved_fee_plan,
+            approved_payout,
+            approved_refund,
+            approved_rule,
+            doubt,
+        )
 
         actions.register(approved_refund.REFUND)
         actions.register(approved_fee_plan.FEE_PLAN)
         actions.register(approved_payout.PAYOUT)
+        actions.register(approved_rule.ROUTING_RULE)
         actions.register(doubt.DECIDE_OUTCOME)
         register(checks.unconfirmed_money_has_its_open_operations)
         register(checks.merchants_have_what_their_balance_transactions_say)

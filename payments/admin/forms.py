@@ -23,10 +23,27 @@ TEXT = {"class": " ".join(INPUT_CLASSES), "autocomplete": "off"}
 SELECT = {"class": "tg-select"}
 
 
-class KeyedForm(forms.Form):
+def new_key() -> str:
+    return f"console_{random_text(KEY_CHARACTERS)}"
+
+
+class Keyed(forms.Form):
+    """However often it is sent, it asks for one thing."""
+
+    key = forms.RegexField(
+        rf"^console_[0-9A-Za-z]{{{KEY_CHARACTERS}}}$", widget=forms.HiddenInput, initial=new_key
+    )
+
+
+class ChangeForm(Keyed):
+    """Changes what is no money itself, and says why."""
+
+    reason = forms.CharField(label="Why?", max_length=400, widget=forms.TextInput(attrs=TEXT))
+
+
+class KeyedForm(Keyed):
     """Fields of its own go between the key and the confirmation, which says what it confirms."""
 
-    key = forms.RegexField(rf"^console_[0-9A-Za-z]{{{KEY_CHARACTERS}}}$", widget=forms.HiddenInput)
     confirmed = forms.BooleanField(widget=UnfoldBooleanWidget)
     confirmation = ""
 
@@ -36,8 +53,8 @@ class KeyedForm(forms.Form):
         self.order_fields([*(name for name in self.fields if name != "confirmed"), "confirmed"])
 
 
-class ReasonedForm(KeyedForm):
-    reason = forms.CharField(label="Why?", max_length=400, widget=forms.TextInput(attrs=TEXT))
+class ReasonedForm(ChangeForm, KeyedForm):
+    """Both."""
 
 
 class AmountForm(ReasonedForm):
@@ -67,10 +84,6 @@ def amount_field(currency: str, most_minor: int) -> forms.DecimalField:
 
 def minor(amount: Decimal, currency: str) -> int:
     return int(amount.scaleb(decimals(currency)))
-
-
-def new_key() -> str:
-    return f"console_{random_text(KEY_CHARACTERS)}"
 
 
 def written(amount_minor: int, currency: str) -> str:

@@ -4,7 +4,6 @@ see where it would go."""
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
@@ -13,16 +12,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 
+from controls.approvals import Wish, ask_for_approval, needs_second_person
+from controls.errors import ApprovalRefused
+from core.audit import note
 from core.console import ReadOnlyAdmin
-from core.showing import mode
+from core.showing import mode, page_url
 from payments import routing
+from payments.admin.forms import ChangeForm
 from payments.admin.rule_form import PreviewForm, RuleForm, initial_of, processors_of
 from payments.models import RoutingRule
 from payments.routes import Facts, Rule, conditions_in_words, mismatch, possible, targets_in_words
+from payments.services import approved_rule
 from payments.services.routing_rules import place_rule, remove_rule
 
 # The latest; older ones are in the history.
 MAX_CHANGES = 10
+VERBS = {"Add": "Added", "Change": "Changed"}
 
 
 def in_words(rule: RoutingRule) -> str:
@@ -82,7 +87,7 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
         initial = {"position": RoutingRule.objects.filter(livemode=livemode).count() + 1, "enabled": True}
         form = RuleForm(request.POST or None, livemode=livemode, named=[], initial=initial)
         if request.method == "POST" and form.is_valid():
-            return self._save(request, rule, form, "Added")
+            return self._save(request, rule, form, "Add")
         return self._form(request, rule, form, title="New routing rule", button="Add the rule")
 
     def change_view(
@@ -101,7 +106,7 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
             self._require(request, "payments.change_routingrule")
         form = RuleForm(sent, livemode=rule.livemode, named=named, initial=initial_of(rule))
         if sent is not None and form.is_valid():
-            return self._save(request, rule, form, "Changed")
+            return self._save(request, rule, form, "Change")
         return self._form(
             request,
             rule,
@@ -116,20 +121,25 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
         """Asks first."""
         self._require(request, "payments.delete_routingrule")
         rule = self._rule(pk)
-        if request.method != "POST":
+        form = ChangeForm(request.POST or None)
+        if not (request.method == "POST" and form.is_valid()):
             return self.render(
                 request,
                 "payments/routing_form.html",
                 row=rule,
                 title=f"Remove rule {rule.position}: {rule.name}",
                 note=f"{in_words(rule)} From then on these payments go by the rules behind it.",
-                form=forms.Form(),
+                form=form,
                 button="Remove the rule",
                 danger=True,
                 back=reverse("admin:payments_routingrule_change", args=[rule.pk]),
             )
+        said = f"It was rule {rule.position}: {in_words(rule)}"
+        if needs_second_person(approved_rule.NAME):
+            wish = approved_rule.wish(rule, f"Remove “{rule.name}”. {said}", position=None)
+            return self._ask(request, wish, form)
         with transaction.atomic():
-            self.log_change(request, rule, f"Removed. It was rule {rule.position}: {in_words(rule)}")
+            self.log_change(request, rule, f"Removed. {said} {form.cleaned_data['reason']}")
             remove_rule(rule)
         messages.success(request, f"{rule.name} is removed.")
         return self._to_list(rule)
@@ -152,13 +162,35 @@ class RoutingRuleAdmin(ReadOnlyAdmin):
         )
 
     def _save(self, request: Any, rule: RoutingRule, form: RuleForm, verb: str) -> HttpResponse:
+        before = f" Before: {in_words(rule)}" if rule.pk else ""
         form.fill(rule)
         state = "" if rule.enabled else " Not in use."
+        position = form.cleaned_data["position"]
+        if needs_second_person(approved_rule.NAME):
+            said = f"{verb} “{rule.name}”, rule {position}: {in_words(rule)}{state}{before}"
+            return self._ask(request, approved_rule.wish(rule, said, position=position), form)
         with transaction.atomic():
-            place_rule(rule, position=form.cleaned_data["position"])
-            self.log_change(request, rule, f"{verb}. Rule {rule.position}: {in_words(rule)}{state}")
+            place_rule(rule, position=position)
+            said = (
+                f"{VERBS[verb]}. Rule {rule.position}: {in_words(rule)}{state} {form.cleaned_data['reason']}"
+            )
+            self.log_change(request, rule, said)
         messages.success(request, f"{rule.name} is saved as rule {rule.position}. It holds within seconds.")
         return self._to_list(rule)
+
+    def _ask(self, request: Any, wish: Wish, form: ChangeForm) -> HttpResponse:
+        said = form.cleaned_data
+        try:
+            with transaction.atomic():
+                approval = ask_for_approval(wish, key=said["key"], maker=request.user, reason=said["reason"])
+                note(request, "changed", f"Asks somebody to approve: {wish.summary} {approval}.", approval)
+        except ApprovalRefused as refusal:
+            messages.warning(request, refusal.message)
+            return redirect("admin:payments_routingrule_changelist")
+        messages.warning(
+            request, f"Routing takes a second person. {approval} waits for one; nothing has changed yet."
+        )
+        return redirect(page_url(approval))
 
     def _form(self, request: HttpRequest, rule: RoutingRule, form: RuleForm, **context: Any) -> HttpResponse:
         may = request.user.has_perm

@@ -11,6 +11,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldBooleanWidget
 
 from core.money import CURRENCIES, decimals
 from merchants.models import Merchant
+from payments.admin.forms import ChangeForm
 from payments.models import RoutingRule
 from payments.showing import BRANDS
 
@@ -52,7 +53,7 @@ class CodesField(forms.CharField):
         return list(dict.fromkeys(found))
 
 
-class RuleForm(forms.Form):
+class RuleForm(ChangeForm):
     """One rule of a mode, which is chosen before and never changes: each mode has processors of its own."""
 
     name = forms.CharField(max_length=80, widget=text_input())

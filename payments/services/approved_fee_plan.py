@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from controls.actions import Action
+from controls.actions import Action, TwoPeople
 from controls.approvals import Wish
 from controls.models import Approval
 from core.errors import InvalidRequest
@@ -49,5 +49,5 @@ FEE_PLAN = Action(
     title="Fee plan",
     carry_out=carry_out,
     page="admin:payments_feeplan_changelist",
-    alone_without_threshold=False,
+    two_people=TwoPeople.ALWAYS,
 )

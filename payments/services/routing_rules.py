@@ -28,9 +28,14 @@ def remove_rule(rule: RoutingRule) -> None:
     _number(others)
 
 
-def _lock_others(rule: RoutingRule) -> list[RoutingRule]:
+def lock_rules() -> None:
+    """Until the transaction ends nobody else changes a rule."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _lock_others(rule: RoutingRule) -> list[RoutingRule]:
+    lock_rules()
     return list(RoutingRule.objects.filter(livemode=rule.livemode).exclude(pk=rule.pk).order_by("position"))
 
 

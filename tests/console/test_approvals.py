@@ -167,6 +167,24 @@ def test_a_threshold_is_set_in_the_currency_s_own_units(strict: World) -> None:
     Threshold.objects.filter(currency="jpy").delete()
 
 
+def test_what_has_no_amount_always_takes_two_once_it_has_a_threshold(strict: World) -> None:
+    admin = at_work(strict, "admin")
+    add = "/admin/controls/threshold/add/"
+    for amount, currency in (("5", "eur"), ("5", ""), ("", "eur")):
+        wrong = {"action": "live_key", "currency": currency, "amount": amount}
+        assert "This has no amount" in admin.post(add, wrong)
+    assert "This field is required" in admin.post(add, {"action": "refund", "currency": "", "amount": "5"})
+    switched = {"action": "live_key", "currency": "", "amount": ""}
+    assert "always two people" in admin.post(add, switched)
+    assert "already exists" in admin.post(add, switched)
+    Threshold.objects.filter(action="live_key").delete()
+
+
+def test_a_threshold_that_would_do_nothing_is_not_offered(strict: World) -> None:
+    page = at_work(strict, "admin").get("/admin/controls/threshold/add/")
+    assert 'value="routing_rule"' in page and 'value="fee_plan"' not in page
+
+
 @pytest.mark.browser
 def test_in_a_browser_one_asks_and_another_approves_with_a_second_factor(
     strict: World, maker: Desk, checker: Desk, charge: Charge

@@ -1,14 +1,22 @@
 """Keys are made by those who may, and each is shown once: in the answer to the form that made it."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import IntegrityError
 from django.test import Client as Browser
 
+from controls.approvals import approve, refuse
+from controls.errors import SamePerson
+from controls.models import Approval, AuditEntry, Threshold
+from core.ids import random_text
 from merchants.models import ApiKey, Merchant
 from merchants.services import NewMerchant
 from tests.console.conftest import Staff
+from tests.console.world import World
 from tests.support.client import Client
 
 KEY = re.compile(r"[spr]k_(?:test|live)_[0-9A-Za-z]{32}")
@@ -46,7 +54,7 @@ def test_a_new_merchants_keys_are_shown_once(admin: Browser) -> None:
 
 def test_a_key_that_the_console_issues_works(admin: Browser, shop: NewMerchant, api: Client) -> None:
     issue = keys_path(shop.merchant, "issue")
-    shown = admin.post(issue, {"kind": "sk_test_", "nonce": nonce(admin, issue)})
+    shown = admin.post(issue, {"kind": "sk_test_", "reason": "Asked for.", "nonce": nonce(admin, issue)})
     (text,) = KEY.findall(shown.content.decode())
     assert Client(api.url, text).get("/v1/charges").status == 200
     history = admin.get(page_of(shop.merchant)).content.decode()
@@ -56,7 +64,7 @@ def test_a_key_that_the_console_issues_works(admin: Browser, shop: NewMerchant, 
 def test_a_replaced_key_works_for_as_long_as_was_chosen(admin: Browser, shop: NewMerchant) -> None:
     old = ApiKey.objects.get(merchant=shop.merchant, kind="secret", livemode=False)
     roll = keys_path(shop.merchant, old.pk, "roll")
-    shown = admin.post(roll, {"overlap": "24", "nonce": nonce(admin, roll)})
+    shown = admin.post(roll, {"overlap": "24", "reason": "It leaked.", "nonce": nonce(admin, roll)})
     (text,) = KEY.findall(shown.content.decode())
     old.refresh_from_db()
     assert old.usable and old.expires_at is not None
@@ -102,7 +110,12 @@ def test_those_who_may_only_look_change_no_key(staff: Staff, shop: NewMerchant, 
 
 def test_a_restricted_key_is_made_with_what_it_may(admin: Browser, shop: NewMerchant, api: Client) -> None:
     issue = keys_path(shop.merchant, "issue")
-    form = {"kind": "rk_test_", "scopes": ["charges:read", "refunds:write"], "nonce": nonce(admin, issue)}
+    form = {
+        "kind": "rk_test_",
+        "scopes": ["charges:read", "refunds:write"],
+        "reason": "Asked.",
+        "nonce": nonce(admin, issue),
+    }
     for wrong, said in (
         ({"scopes": []}, "needs a permission"),
         ({"kind": "sk_test_"}, "Only restricted keys"),
@@ -128,3 +141,87 @@ def test_a_leaked_key_is_revoked_by_its_text(admin: Browser, shop: NewMerchant) 
     assert "is revoked" in page and shop.keys["sk_live"] not in page
     key = ApiKey.objects.get(merchant=shop.merchant, kind="secret", livemode=True)
     assert key.revoked_at is not None
+
+
+@pytest.fixture
+def two_people(looking: World) -> Iterator[User]:
+    """Live secret keys take two people; the other one."""
+    Threshold.objects.create(action="live_key", amount_minor=0)
+    yield User.objects.create_user(random_text(9))
+    Threshold.objects.filter(action="live_key").delete()
+
+
+def made(browser: Browser, path: str, **fields: str) -> tuple[str, Approval | None]:
+    """The key that the form showed, and what it waits for."""
+    shown = browser.post(path, {"reason": "Asked for.", "nonce": nonce(browser, path), **fields})
+    (text,) = KEY.findall(shown.content.decode())
+    waits = re.search(r">(apr_\w+)<", shown.content.decode())
+    return text, Approval.objects.get(public_id=waits[1]) if waits else None
+
+
+def opens(url: str, text: str) -> bool:
+    return Client(url, text).get("/v1/balance").status == 200
+
+
+def test_a_live_secret_key_opens_nothing_until_somebody_else_agrees(
+    looking: World, admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    issue = keys_path(shop.merchant, "issue")
+    text, approval = made(admin, issue, kind="sk_live_")
+    assert approval is not None and not opens(looking.url, text)
+    assert text[-4:] in approval.summary and text not in str(approval.parameters)
+    assert "Not approved" in admin.get(page_of(shop.merchant)).content.decode()
+    assert AuditEntry.objects.get(object_name=approval.public_id).summary.startswith("Asks somebody to")
+    with pytest.raises(SamePerson):
+        approve(approval.pk, checker=approval.maker)
+    assert approve(approval.pk, checker=two_people).state == "done"
+    assert opens(looking.url, text)
+    for kind in ("sk_test_", "pk_live_"):
+        assert made(admin, issue, kind=kind)[1] is None
+    refused, asked = made(admin, issue, kind="sk_live_")
+    assert asked is not None
+    refuse(asked.pk, checker=two_people, note="Who is that?")
+    assert not opens(looking.url, refused)
+    assert ApiKey.objects.get(pk=asked.parameters["key"]).revoked_at is not None
+    restricted, asked = made(admin, issue, kind="rk_live_", scopes="balance:read")
+    assert asked is not None and not opens(looking.url, restricted)
+
+
+def test_a_live_key_is_replaced_from_the_approval_on(
+    looking: World, admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    old = ApiKey.objects.get(merchant=shop.merchant, kind="secret", livemode=True)
+    text, approval = made(admin, keys_path(shop.merchant, old.pk, "roll"), overlap="0")
+    assert approval is not None
+    old.refresh_from_db()
+    assert old.usable and not opens(looking.url, text)
+    approve(approval.pk, checker=two_people)
+    old.refresh_from_db()
+    assert not old.usable and opens(looking.url, text)
+
+
+def test_a_key_that_waits_can_be_revoked_and_is_not_approved_then(
+    admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    _text, approval = made(admin, keys_path(shop.merchant, "issue"), kind="sk_live_")
+    assert approval is not None
+    admin.post(keys_path(shop.merchant, approval.parameters["key"], "revoke"))
+    failed = approve(approval.pk, checker=two_people)
+    assert failed.state == "failed" and "was revoked" in failed.result
+
+
+def test_sql_can_not_release_a_key_that_nobody_agreed_to(
+    admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    _text, approval = made(admin, keys_path(shop.merchant, "issue"), kind="sk_live_")
+    assert approval is not None
+    with pytest.raises(IntegrityError, match="waits for somebody"):
+        ApiKey.objects.filter(pk=approval.parameters["key"]).update(awaits_approval=False)
+
+
+def test_a_new_merchants_live_key_waits_too(looking: World, admin: Browser, two_people: User) -> None:
+    add = "/admin/merchants/merchant/add/"
+    shown = admin.post(add, {"name": f"Shop {random_text(6)}", "nonce": nonce(admin, add)}).content.decode()
+    texts = KEY.findall(shown)
+    assert "is refused until somebody else" in shown
+    assert [opens(looking.url, text) for text in texts if text.startswith("sk_")] == [True, False]

@@ -1,17 +1,23 @@
 """Routing in the console: a person writes rules with ordinary forms, reads them in words, sees where a payment would
 go, and closes a breaker; each change is named in the history."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client as Browser
 
+from controls.approvals import approve
+from controls.errors import SamePerson
+from controls.models import Approval, AuditEntry, Threshold
 from core.ids import random_text
 from merchants.services import NewMerchant
 from payments import routing
 from payments.models import ProcessorHealth, RoutingRule
+from payments.services.approved_rule import carry_out
 from payments.services.breaker import MIN_FAILURES, note
 from payments.services.routing_rules import place_rule
 from processors.protocol import Capabilities, Unknown
@@ -46,6 +52,8 @@ def banks(looking: World, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 def filled(banks: tuple[str, str], **fields: Any) -> dict[str, Any]:
     return {
+        "key": f"console_{random_text(24)}",
+        "reason": "Agreed on Monday.",
         "name": "Euros",
         "position": "1",
         "enabled": "on",
@@ -94,7 +102,7 @@ def test_a_rule_is_written_with_a_form_and_read_in_words(
     ]
     assert not rule.livemode
     history = LogEntry.objects.latest("pk")
-    assert history.get_change_message() == f"Added. Rule 1: {words}"
+    assert history.get_change_message() == f"Added. Rule 1: {words} Agreed on Monday."
     assert "Added. Rule 1: Payments in CHF or EUR" in page(admin, RULES)
 
 
@@ -207,7 +215,8 @@ def test_a_rule_is_removed_after_asking_and_the_history_keeps_what_it_said(
     path = f"{RULES}{rule.pk}/remove/"
     assert "Remove the rule" in page(admin, path)
     assert RoutingRule.objects.count() == 2
-    assert "Euros is removed." in admin.post(path, follow=True).content.decode()
+    assert "This field is required." in admin.post(path, filled(banks, reason="")).content.decode()
+    assert "Euros is removed." in admin.post(path, filled(banks), follow=True).content.decode()
     assert list(RoutingRule.objects.values_list("position", "name")) == [(1, "Second")]
     assert (
         LogEntry.objects.latest("pk")
@@ -248,6 +257,53 @@ def test_a_payment_that_would_be_refused_says_so(admin: Browser, monkeypatch: py
     payment = {"amount": "50.00", "currency": "eur", "mode": "live"}
     assert "It would be refused" in page(admin, f"{RULES}preview/", **payment)
     assert "Nothing is set up for this mode" in page(admin, RULES, mode="live")
+
+
+@pytest.fixture
+def two_people(looking: World) -> Iterator[None]:
+    Threshold.objects.create(action="routing_rule", amount_minor=0)
+    yield
+    Threshold.objects.filter(action="routing_rule").delete()
+
+
+@pytest.mark.usefixtures("two_people")
+def test_where_rules_take_two_people_they_change_once_somebody_else_agrees(
+    staff: Staff, banks: tuple[str, str]
+) -> None:
+    risk = staff("view_routingrule", "add_routingrule", "change_routingrule", "delete_routingrule")
+    form = filled(banks)
+    for _ in range(2):
+        answer = risk.post(f"{RULES}add/?mode=test", form)
+    approval = Approval.objects.get(key=form["key"])
+    assert answer.url == f"/admin/controls/approval/{approval.pk}/change/"  # type: ignore[attr-defined]
+    assert not RoutingRule.objects.exists()
+    assert "Add “Euros”, rule 1: Payments in CHF or EUR" in approval.summary
+    told = AuditEntry.objects.filter(object_name=approval.public_id).earliest("pk")
+    assert told.summary.startswith("Asks somebody to approve: Add “Euros”")
+    with pytest.raises(SamePerson):
+        approve(approval.pk, checker=approval.maker)
+    checker = User.objects.create_user(random_text(9))
+    assert approve(approval.pk, checker=checker).state == "done"
+    # As beat would, had the first process died before it could say so.
+    carry_out(approval)
+    rule = RoutingRule.objects.get()
+    assert (rule.name, rule.position, rule.currencies) == ("Euros", 1, ["eur", "chf"])
+    assert f"approved by {checker.get_username()} ({approval.public_id})" in page(risk, RULES)
+
+    asked = [filled(banks, name=name) for name in ("Francs", "Pounds")]
+    for form in asked:
+        risk.post(f"{RULES}{rule.pk}/change/", form)
+    first, second = (Approval.objects.get(key=form["key"]) for form in asked)
+    assert "Before: Payments in CHF or EUR" in first.summary
+    assert [approve(one.pk, checker=checker).state for one in (first, second)] == ["done", "failed"]
+    assert RoutingRule.objects.get().name == "Francs"
+    assert "changed or removed meanwhile" in Approval.objects.get(pk=second.pk).result
+
+    form = filled(banks)
+    risk.post(f"{RULES}{rule.pk}/remove/", form)
+    assert RoutingRule.objects.exists()
+    approve(Approval.objects.get(key=form["key"]).pk, checker=checker)
+    assert not RoutingRule.objects.exists()
 
 
 def break_down(bank: str) -> None:
