@@ -14,6 +14,7 @@ from gateway.child import surroundings
 from gateway.data_folder import write_private
 from processors.vault import Answered, VaultClient
 from tests.support.servers import ROOT, VAULT
+from tests.vault.early import write_early_card
 from tests.vault.processor import ScriptedProcessor
 from tests.vault.room import VISA, Merchant, Room, command, forward_request, new_merchant
 
@@ -42,6 +43,8 @@ def test_a_production_vault_passes_its_deployment_check(room: Room) -> None:
         ({"VAULT_FORWARD_ORIGINS": "http://bank.example"}, "unencrypted"),
         ({"VAULT_FORWARD_ORIGINS": "https://bank.example/path"}, "is not an origin"),
         ({"FAULTS_DIR": "/faults"}, "unset it in production"),
+        ({"VAULT_DECRYPTIONS_PER_MINUTE": "0"}, "must be a whole number above zero, not '0'"),
+        ({"VAULT_DECRYPTIONS_PER_MINUTE": "many"}, "must be a whole number above zero, not 'many'"),
     ],
 )
 def test_a_production_vault_refuses_what_is_unsafe(
@@ -73,6 +76,21 @@ def test_migrations_go_back_and_forth(room: Room) -> None:
     for arguments in (("migrate",), ("migrate", "vault", "zero"), ("migrate",)):
         done = command(room, *arguments, VAULT_DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
+
+
+def test_cards_of_the_last_release_migrate_and_stay_under_their_master_key(room: Room) -> None:
+    url = room.postgres.superuser_url("vault_last_release")
+    with psycopg.connect(room.postgres.superuser_url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE vault_last_release")
+    assert command(room, "migrate", "vault", "0002", VAULT_DATABASE_URL=url).returncode == 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        token = write_early_card(connection, room, "acct_1")
+        done = command(room, "migrate", VAULT_DATABASE_URL=url)
+        assert done.returncode == 0, done.stderr
+        row = connection.execute("SELECT public_id, key_version, merchant_key_id FROM vault_card").fetchone()
+        assert row == (token, json.loads(room.key_file.read_text())["current"], None)
+        done = command(room, "rotate-keys", VAULT_DATABASE_URL=url)
+        assert "0 merchant keys replaced, 1 cards re-wrapped" in done.stdout
 
 
 def test_the_owners_commands_find_the_owners_url(room: Room) -> None:
