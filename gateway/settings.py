@@ -369,6 +369,8 @@ OTP_STATIC_THROTTLE_FACTOR = 0
 # A console that nobody has touched for so long is left, and however busy, a day's work is the most.
 SESSION_IDLE_SECONDS = int(os.environ.get("SESSION_IDLE_MINUTES", "30")) * 60
 SESSION_COOKIE_AGE = int(os.environ.get("SESSION_HOURS", "12")) * 3_600
+# Who may read /metrics; without it there is no such page.
+METRICS_TOKEN = optional_secret("METRICS_TOKEN", os.environ)
 # How many proxies of ours a request passes: the address before them is the client's. What came before is hearsay.
 TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))
 

@@ -6,11 +6,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import finding, second_factor, views
+from gateway.metrics import metrics
 from payments.views import notifications, pages
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("health", views.health),
+    path("metrics", metrics),
     path("admin/second-factor/", second_factor.verify, name="second_factor"),
     path("admin/second-factor/enrol/", second_factor.enrol, name="second_factor_enrol"),
     path("admin/second-factor/codes/", second_factor.recovery_codes, name="recovery_codes"),
