@@ -67,6 +67,10 @@ def a_busy_month(shop: NewMerchant, currency: str = "usd") -> None:
     event("po1:paid", "payout_paid", bookings.payout_paid(money(5_000)))
     event("po2", "payout_started", bookings.payout_started(money(600)))
     event("po2:back", "payout_returned", bookings.payout_returned(money(600)))
+    event("re:held", "reserve_held", bookings.reserve_held(acct, currency, 700))
+    event("re:free", "reserve_released", bookings.reserve_released(acct, currency, 250))
+    event("fx1", "exchange_sold", bookings.exchange_sold(acct, currency, 500))
+    event("fx2", "exchange_bought", bookings.exchange_bought(acct, currency, 300, rounding_minor=1))
     # A kind that nobody has given a heading.
     account = f"merchant:{acct}:available"
     event("x", "some_gift", [debit("bank:main", currency, 9), credit(account, currency, 9)])
@@ -78,6 +82,8 @@ EXPECTED = {
     "Refunds that did not arrive": (2, 1_055),
     "Disputes": (1, -3_000),
     "Disputes won": (1, 3_000),
+    "Exchanged for other currencies": (1, -500),
+    "Exchanged from other currencies": (1, 300),
     "Some gift": (1, 9),
     "Fees": (3, -670),
     "Dispute fees": (1, -1_500),
@@ -118,6 +124,8 @@ def test_every_booking_stands_under_its_heading_and_leads_to_the_ledger_s_balanc
             part.closing_minor == sum(amount for _, amount in EXPECTED.values()) == owed(shop, part.currency)
         )
         assert sum(part.parts.values()) == part.closing_minor
+        # What is held back is still theirs: it moves no balance, and the last line says how much it is.
+        assert part.parts["reserved"] == 450
     assert not made.final
 
 
