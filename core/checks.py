@@ -16,11 +16,15 @@ def lists_have_their_fields(app_configs: Any = None, **_: Any) -> list[CheckMess
         Error(
             f"export_fields names '{field}', which the list of {model._meta.label} has not.", obj=type(page)
         )
-        for model, page in admin.site._registry.items()
+        for model, page in _pages()
         if isinstance(page, Exportable)
         for field in page.export_fields
         if not _has(page, field)
     ]
+
+
+def _pages() -> list[tuple[Any, Any]]:
+    return list(admin.site._registry.items())
 
 
 def _has(page: Any, field: str) -> bool:

@@ -20,9 +20,12 @@ COLUMNS = ["merchant", "month", "mode", "currency", "line", "bookings", "amount"
 # They come with the library and go into the file, so that it reads the same everywhere.
 PLAIN, BOLD = "Vera", "VeraBd"
 GREY, LINE = colors.HexColor("#5b6470"), colors.HexColor("#c9ced6")
-WIDTHS = [92 * mm, 28 * mm, 50 * mm]
+# The frame around the text, which the foot must begin and end with.
+PADDING = 6
+WIDTHS = [90 * mm, 28 * mm, 47 * mm]
 for _name in (PLAIN, BOLD):
     pdfmetrics.registerFont(TTFont(_name, f"{_name}.ttf"))
+pdfmetrics.registerFontFamily(PLAIN, normal=PLAIN, bold=BOLD)
 TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=15, leading=20)
 TEXT = ParagraphStyle("text", fontName=PLAIN, fontSize=9, leading=13)
 SMALL = ParagraphStyle("small", parent=TEXT, fontSize=8, leading=11, textColor=GREY)
@@ -74,8 +77,10 @@ def _lines(part: CurrencyPart) -> Iterator[tuple[str, int | None, int]]:
 
 def _head(statement: Statement) -> list[Any]:
     month = statement.month
-    mode = "Live mode" if statement.livemode else "TEST MODE: no real money"
-    stand = "" if statement.final else " <b>Preliminary: the month is not closed yet.</b>"
+    mode = (
+        "Live mode" if statement.livemode else '<font color="#b42318"><b>TEST MODE: no real money</b></font>'
+    )
+    stand = "" if statement.final else "<br/><b>Preliminary: the month is not closed yet.</b>"
     return [
         Paragraph(f"Statement for {month.since:%B %Y}", TITLE),
         Paragraph(_safe(statement.merchant.name), TEXT),
@@ -95,6 +100,8 @@ def _table(part: CurrencyPart) -> Table:
         ("FONT", (0, 0), (-1, 0), PLAIN, 8),
         ("TEXTCOLOR", (0, 0), (-1, 0), GREY),
         ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+        ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
         ("LINEBELOW", (0, 0), (-1, 0), 0.5, LINE),
     ]
     for line, number, minor in _lines(part):
@@ -113,10 +120,13 @@ def _table(part: CurrencyPart) -> Table:
 
 def _foot(statement: Statement) -> Any:
     def draw(canvas: Any, document: Any) -> None:
+        made = f"{statement.name} · made {statement.made_at:%d %b %Y %H:%M} UTC"
         canvas.setFont(PLAIN, 7)
         canvas.setFillColor(GREY)
-        canvas.drawString(20 * mm, 10 * mm, f"{statement.name} · made {statement.made_at:%d %b %Y %H:%M} UTC")
-        canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, f"Page {document.page}")
+        canvas.drawString(
+            20 * mm + PADDING, 10 * mm, f"{statement.name} · made {statement.made_at:%d %b %Y %H:%M} UTC"
+        )
+        canvas.drawRightString(A4[0] - 20 * mm - PADDING, 10 * mm, f"Page {document.page}")
 
     return draw
 
