@@ -120,7 +120,6 @@ def _table(part: CurrencyPart) -> Table:
 
 def _foot(statement: Statement) -> Any:
     def draw(canvas: Any, document: Any) -> None:
-        made = f"{statement.name} · made {statement.made_at:%d %b %Y %H:%M} UTC"
         canvas.setFont(PLAIN, 7)
         canvas.setFillColor(GREY)
         canvas.drawString(
