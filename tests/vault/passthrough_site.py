@@ -3,12 +3,12 @@ reached it. Its database can't be reached, so passing a card on must do without.
 
 import os
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
 
 settings.configure(
     SECRET_KEY="only-a-test",
@@ -41,14 +41,14 @@ class NamedCaller:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        # By name: models can be imported once the settings above are in force.
+        self.caller = import_string("merchants.auth.Caller")
 
     def __call__(self, request: Any) -> HttpResponse:
         merchant, _, mode = request.META.get("HTTP_TEST_CALLER", "").partition(" ")
         request.request_id = "req_1"
         request.caller = (
-            SimpleNamespace(merchant_id=1, merchant_public_id=merchant, livemode=mode == "1", kind="secret")
-            if merchant
-            else None
+            self.caller(1, merchant, mode == "1", "secret", 1, "sk_test_…", 0) if merchant else None
         )
         return self.get_response(request)
 
