@@ -44,7 +44,7 @@ def moment(at: datetime | None) -> SafeString | str:
         return "–"
     local = timezone.localtime(at)
     return format_html(
-        '<time class="tg-moment" datetime="{}">{} <small>{}</small></time>',
+        '<time class="tg-moment" datetime="{}">{}&nbsp;<small>{}</small></time>',
         at.astimezone(UTC).isoformat(),
         local.strftime("%d %b %Y %H:%M:%S"),
         local.tzname(),

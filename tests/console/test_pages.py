@@ -258,7 +258,7 @@ def test_times_are_shown_in_the_zone_of_whoever_looks(admin: Browser, api: Clien
     for zone, name, hours in (("", "UTC", 0), ("Asia/Tokyo", "JST", 9), ("Not/A zone", "UTC", 0)):
         admin.cookies["tg_zone"] = quote(zone, safe="")
         shown = charge.created_at.astimezone(UTC) + timedelta(hours=hours)
-        assert f"{shown:%d %b %Y %H:%M:%S} <small>{name}</small>" in admin.get(path).content.decode()
+        assert f"{shown:%d %b %Y %H:%M:%S}&nbsp;<small>{name}</small>" in admin.get(path).content.decode()
         filters = admin.get("/admin/payments/charge/").content.decode()
         assert f"day ({name})" in filters
     del admin.cookies["tg_zone"]
