@@ -77,6 +77,11 @@ VAULT = ("vault.before_send", "vault.after_answer")
 ELSEWHERE = {
     "webhooks.publish.after_send": "tests/webhooks and tests/kafka: a history has no Kafka",
     "receipts.after_send": "tests/receipts: a history has no mail server",
+    **dict.fromkeys(
+        ("report.before_commit", "report.after_commit", "report.before_upload_ends"),
+        "tests/reconciliation: no story has a report",
+    ),
+    "vault.between_batches": "tests/vault: no story rotates keys",
 }
 # Endpoints under /v1 that have no story, and why.
 WITHOUT_STORY = {
