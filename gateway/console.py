@@ -9,6 +9,57 @@ from django.utils import timezone
 
 from core.home import Asked, cards
 
+# Every list as people think of them: its title, its icon, the name of its page.
+GROUPS: dict[str, list[tuple[str, str, str]]] = {
+    "Payments": [
+        ("Charges", "credit_card", "payments_charge"),
+        ("Refunds", "undo", "payments_refund"),
+        ("Disputes", "gavel", "payments_dispute"),
+        ("Payouts", "account_balance", "payments_payout"),
+        ("Balances", "savings", "payments_payout_balances"),
+        ("Payment intents", "shopping_cart", "payments_paymentintent"),
+        ("Operations", "sync_alt", "payments_operation"),
+    ],
+    "Routing": [
+        ("Rules", "alt_route", "payments_routingrule"),
+        ("Processors", "dns", "payments_processorhealth"),
+    ],
+    "Ledger": [
+        ("Trial balance", "balance", "ledger_ledgeraccount_trial_balance"),
+        ("Accounts", "account_tree", "ledger_ledgeraccount"),
+        ("Transactions", "receipt_long", "ledger_ledgertransaction"),
+        ("Seals", "verified", "ledger_ledgerseal"),
+        ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
+    ],
+    "Reconciliation": [
+        ("Workbench", "rule", "reconciliation_break"),
+        ("Reports", "description", "reconciliation_reportfile"),
+        ("Uploads", "upload_file", "reconciliation_upload"),
+    ],
+    "Controls": [
+        ("Alerts", "notifications_active", "controls_alert"),
+        ("Approvals", "approval", "controls_approval"),
+        ("Thresholds", "rule", "controls_threshold"),
+        ("Audit", "history", "controls_auditentry"),
+    ],
+    "Webhooks": [
+        ("Events", "bolt", "webhooks_event"),
+        ("Deliveries", "send", "webhooks_delivery"),
+        ("Endpoints", "webhook", "webhooks_webhookendpoint"),
+        ("Inbox", "inbox", "webhooks_notification"),
+    ],
+    "Merchants": [
+        ("Merchants", "storefront", "merchants_merchant"),
+        ("Statements", "summarize", "payments_balancetransaction_statement"),
+        ("Fees", "percent", "payments_feeplan"),
+        ("Terms", "handshake", "payments_terms"),
+        ("Bank accounts", "account_balance", "payments_bankaccount"),
+        ("Receipts", "forward_to_inbox", "receipts_receipt"),
+        ("Who sends receipts", "mark_email_read", "receipts_receiptsetting"),
+    ],
+    "Staff": [("People", "person", "auth_user"), ("Groups", "group", "auth_group")],
+}
+
 
 def styles(request: HttpRequest) -> str:
     return static("console/console.css")
@@ -19,57 +70,8 @@ def scripts(request: HttpRequest) -> str:
 
 
 def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Every list, grouped as people think of them; each shown to those who may see it."""
-    groups: dict[str, list[tuple[str, str, str]]] = {
-        "Payments": [
-            ("Charges", "credit_card", "payments_charge"),
-            ("Refunds", "undo", "payments_refund"),
-            ("Disputes", "gavel", "payments_dispute"),
-            ("Payouts", "account_balance", "payments_payout"),
-            ("Balances", "savings", "payments_payout_balances"),
-            ("Payment intents", "shopping_cart", "payments_paymentintent"),
-            ("Operations", "sync_alt", "payments_operation"),
-        ],
-        "Routing": [
-            ("Rules", "alt_route", "payments_routingrule"),
-            ("Processors", "dns", "payments_processorhealth"),
-        ],
-        "Ledger": [
-            ("Trial balance", "balance", "ledger_ledgeraccount_trial_balance"),
-            ("Accounts", "account_tree", "ledger_ledgeraccount"),
-            ("Transactions", "receipt_long", "ledger_ledgertransaction"),
-            ("Seals", "verified", "ledger_ledgerseal"),
-            ("Merchants' balances", "account_balance_wallet", "payments_balancetransaction"),
-        ],
-        "Reconciliation": [
-            ("Workbench", "rule", "reconciliation_break"),
-            ("Reports", "description", "reconciliation_reportfile"),
-            ("Uploads", "upload_file", "reconciliation_upload"),
-        ],
-        "Controls": [
-            ("Alerts", "notifications_active", "controls_alert"),
-            ("Approvals", "approval", "controls_approval"),
-            ("Thresholds", "rule", "controls_threshold"),
-            ("Audit", "history", "controls_auditentry"),
-        ],
-        "Webhooks": [
-            ("Events", "bolt", "webhooks_event"),
-            ("Deliveries", "send", "webhooks_delivery"),
-            ("Endpoints", "webhook", "webhooks_webhookendpoint"),
-            ("Inbox", "inbox", "webhooks_notification"),
-        ],
-        "Merchants": [
-            ("Merchants", "storefront", "merchants_merchant"),
-            ("Statements", "summarize", "payments_balancetransaction_statement"),
-            ("Fees", "percent", "payments_feeplan"),
-            ("Terms", "handshake", "payments_terms"),
-            ("Bank accounts", "account_balance", "payments_bankaccount"),
-            ("Receipts", "forward_to_inbox", "receipts_receipt"),
-            ("Who sends receipts", "mark_email_read", "receipts_receiptsetting"),
-        ],
-        "Staff": [("People", "person", "auth_user"), ("Groups", "group", "auth_group")],
-    }
-    pages = {item[2]: _page(item[2]) for items in groups.values() for item in items}
+    """The groups, each list shown to those who may see it."""
+    pages = {item[2]: _page(item[2]) for items in GROUPS.values() for item in items}
     # Of several that fit, such as the accounts and their trial balance, the longest is where we are.
     here = max((page for page in pages.values() if request.path.startswith(page)), key=len, default="")
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
@@ -81,7 +83,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
                 "separator": True,
                 "items": [_item(item, pages[item[2]], here) for item in items],
             }
-            for title, items in groups.items()
+            for title, items in GROUPS.items()
         ),
     ]
 
