@@ -77,7 +77,7 @@ VAULT := env -u FAULTS_DIR TOLLGATE_ENV=production VAULT_SECRET_KEY=$(UNUSED) VA
 	VAULT_KEY_FILE=$(KEYS) VAULT_DATABASE_URL=postgres:///nowhere
 
 # All that runs in production.
-OURS := core merchants idempotency controls ledger processors webhooks payments reconciliation receipts gateway vault manage.py
+OURS := core merchants idempotency controls ledger risk processors webhooks payments reconciliation receipts gateway vault manage.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "idempotency",
     "controls",
     "ledger",
+    "risk",
     "webhooks",
     "payments",
     "reconciliation",

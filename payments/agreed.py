@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import Q
 
+from core.remembered import Remembered
 from payments.fees import Plan
 from payments.models import FeePlan, Terms
-from payments.remembered import Remembered
 
 READ_SECONDS = 5.0
 

@@ -14,8 +14,8 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from core.db import run_statement
 from core.errors import DatabaseUnavailable
+from core.remembered import Remembered
 from payments.models import ProcessorHealth
-from payments.remembered import Remembered
 
 READ_SECONDS = 1.0
 # How long a breaker stays open at first; each failure in a row doubles it, up to the longest.

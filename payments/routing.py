@@ -9,10 +9,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from core.errors import InvalidRequest
+from core.remembered import Remembered
 from payments import health, routes
 from payments.errors import NoProcessor, ProcessorGone
 from payments.models import RoutingRule
-from payments.remembered import Remembered
 from payments.routes import Available, Facts, Route, Rule, Target
 from processors.protocol import Processor
 from processors.vault import VaultClient

@@ -15,7 +15,7 @@ T = TypeVar("T")
 # A database that is away is not asked again at once: each time, one charge waits for it.
 REST_SECONDS = 5.0
 
-log = logging.getLogger("tollgate.payments")
+log = logging.getLogger("tollgate.core")
 
 
 class Remembered(Generic[T]):
