@@ -15,6 +15,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, SSLError
 
+from core import trail
+
 MAX_HOSTS = 32
 # Hundreds of threads of a process may have a call in flight; beyond this a connection serves one call.
 MAX_CONNECTIONS = 256
@@ -63,7 +65,10 @@ class Http:
         body: bytes | None = None,
         timeout_seconds: float,
     ) -> Answer:
-        """The answer, whatever its status; NoConnection or NoAnswer. `timeout_seconds` is for the whole call."""
+        """The answer, whatever its status; NoConnection or NoAnswer. `timeout_seconds` is for the whole call. Who is
+        called hears for which request of ours."""
+        if request_id := trail.request_id():
+            headers = {**headers, trail.HEADER: request_id}
         try:
             response = self._pool.request(
                 method,

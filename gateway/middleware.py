@@ -1,11 +1,13 @@
 """The outermost layer of every request, its id; and Django's own layers, for the console only."""
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -15,20 +17,39 @@ from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
 
+from core import trail
+from core.identity import client_address
 from core.ids import new_id
+from core.logs import logger
 from merchants.answers import API_VERSION
 
 API = "/v1/"
+# Asked for all day long, and no news.
+UNTOLD = ("/health", "/metrics", "/static/")
+# Whoever is turned away is told of with their address.
+TURNED_AWAY = (401, 403, 429)
+MOST_PATH = 200
+
+log = logger("tollgate.web")
 
 
 class RequestIdMiddleware:
-    """Gives each request a `req_` id, shown in the answer's `Request-Id` and kept with what the request did."""
+    """Gives each request its id, shown in the answer's `Request-Id`, kept with what the request did and on every line
+    of the log that tells of it; and tells of the request itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        request.request_id = new_id("req")
+        began = time.monotonic()
+        request.request_id = _id_of(request)
+        with trail.follow(request.request_id):
+            response = self._answer(request)
+            if not request.path_info.startswith(UNTOLD):
+                _tell(request, response, time.monotonic() - began)
+        return response
+
+    def _answer(self, request: Any) -> HttpResponse:
         response = self.get_response(request)
         response["Request-Id"] = request.request_id
         if not response.streaming:
@@ -37,6 +58,25 @@ class RequestIdMiddleware:
         if request.path_info.startswith(API):
             response["Stripe-Version"] = request.META.get("HTTP_STRIPE_VERSION", API_VERSION)[:40]
         return response
+
+
+def _id_of(request: HttpRequest) -> str:
+    """The edge's, where there is one that we trust: then its log and ours tell of the same."""
+    told = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUSTED_PROXIES else ""
+    return told if trail.SHAPE.fullmatch(told) else new_id("req")
+
+
+def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    if response.status_code in TURNED_AWAY:
+        trail.note(address=client_address(request))
+    log.info(
+        "request",
+        method=request.method,
+        # Without its query, which may hold a secret.
+        path=request.path_info[:MOST_PATH],
+        status=response.status_code,
+        ms=round(seconds * 1000),
+    )
 
 
 class ConsoleOnly(MiddlewareMixin):

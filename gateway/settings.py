@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.environment import kafka_options, optional_secret, secret
+from core.logs import set_up
 
 # Django's generic classes (ModelAdmin, Paginator, …) may be subscripted at run time as the type checker wants.
 django_stubs_ext.monkeypatch()
@@ -393,20 +394,10 @@ if not DEVELOPMENT:
     if os.environ.get("FAULTS_DIR"):
         raise SystemExit("FAULTS_DIR is for tests: unset it in production.")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "core.redaction.RedactingFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # A client's 4xx is the client's news, not ours.
-    "loggers": {"django.request": {"level": "ERROR"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-}
+LOGGING = set_up(
+    form=os.environ.get("LOG_FORMAT", "text" if ENVIRONMENT == "development" else "json"),
+    level=os.environ.get("LOG_LEVEL", "INFO"),
+)
 
 UNFOLD = {
     "SITE_TITLE": "Tollgate",

@@ -12,6 +12,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from core.errors import DatabaseUnavailable, ResourceMissing, TollgateError
+from core.trail import note
 
 JSON = "application/json"
 log = logging.getLogger("tollgate.api")
@@ -47,6 +48,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | HttpRe
 
 def error_response(error: TollgateError) -> HttpResponse:
     """An error as the wire has it, with the headers that steer the SDKs' retries."""
+    note(error=error.wire_code or error.type)
     response = HttpResponse(msgspec.json.encode(error.body()), status=error.status, content_type=JSON)
     if error.retry is not None:
         response["Stripe-Should-Retry"] = "true" if error.retry else "false"

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from core.errors import DatabaseUnavailable, InvalidRequest, TollgateError
 from core.identity import client_address
+from core.trail import note
 from merchants.addresses import is_within
 from merchants.auth import Caller, caller_of
 
@@ -52,6 +53,7 @@ class ApiKeyMiddleware:
                 if caller.networks and not is_within(address := client_address(request), caller.networks):
                     raise AddressRefused(caller, address)
                 request.caller = caller
+                note(merchant=caller.merchant_public_id, key=caller.key_name)
             except TollgateError as error:
                 request.refusal = error
             except OperationalError:

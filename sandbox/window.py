@@ -86,6 +86,8 @@ class Window:
         plan = self._faults.plan(call.kind, call.reference, call.last4)
         note = f" latency={plan.latency_seconds:.3f}s" if plan.latency_seconds else ""
         note += f" fault={plan.fault}" if plan.fault else ""
+        if caller := request.headers.get("X-Request-Id"):
+            note += f" request={caller[:60]!r}"
         match plan.fault:
             case "drop":
                 log.info("%s %s cut, not done%s", call.kind, call.reference, note)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from core import trail
 from core.credentials import key_in
 from core.errors import AuthenticationFailed, InvalidRequest
 from core.redaction import mask_key
@@ -88,6 +89,9 @@ def _verify(request: HttpRequest, body: bytes, *, context: str) -> None:
         raise AuthenticationFailed(
             "This call is not signed by the gateway, or was signed more than a minute ago."
         )
+    told = request.META.get("HTTP_X_REQUEST_ID", "")
+    if trail.SHAPE.fullmatch(told):
+        trail.note(request_id=told)
 
 
 def _publishable_key(request: HttpRequest) -> PublishableKey:

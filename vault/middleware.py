@@ -1,13 +1,17 @@
-"""The outermost layer of the vault's answers: an id, errors as JSON, and what other origins' pages may do."""
+"""The outermost layer of the vault's answers: an id, a line in the log, errors as JSON, and what other origins' pages
+may do."""
 
+import time
 from collections.abc import Callable
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 
+from core import trail
 from core.errors import ServiceUnavailable, TollgateError
 from core.ids import new_id
+from core.logs import logger
 from vault.views.errors import error_response, unforeseen
 
 # A page of any merchant may send a card here: what it needs is the publishable key, which is public anyway,
@@ -23,6 +27,9 @@ BROWSER_HEADERS = {
 }
 
 
+log = logger("tollgate.vault")
+
+
 class AnswerMiddleware:
     """Every answer, errors too, leaves through here."""
 
@@ -30,8 +37,13 @@ class AnswerMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        response["Request-Id"] = new_id("req")
+        began = time.monotonic()
+        with trail.follow(new_id("req")):
+            response = self.get_response(request)
+            # The gateway's own, where it called.
+            response["Request-Id"] = trail.request_id()
+            if request.path_info != "/health":
+                _tell(request, response, time.monotonic() - began)
         response["Cache-Control"] = "no-store"
         if request.path_info in BROWSER_PATHS:
             for name, value in BROWSER_HEADERS.items():
@@ -45,3 +57,15 @@ class AnswerMiddleware:
         if isinstance(exception.__cause__, PoolTimeout) and isinstance(exception, DatabaseError):
             return error_response(ServiceUnavailable("All database connections are busy. Nothing was done."))
         return unforeseen(exception)
+
+
+def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """By the address's pattern: what else somebody wrote there is nothing for a log."""
+    known = request.resolver_match
+    log.info(
+        "request",
+        method=request.method,
+        route=f"/{known.route}" if known else "unknown",
+        status=response.status_code,
+        ms=round(seconds * 1000),
+    )

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from core.environment import positive, secret
+from core.logs import set_up
+from vault.places import places
 
 ENVIRONMENT = os.environ.get("TOLLGATE_ENV", "production")
 DEVELOPMENT = ENVIRONMENT in ("development", "test")
@@ -91,20 +93,16 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 # No part of a request may reach a log or a report: exceptions are told by type and place.
-DEFAULT_EXCEPTION_REPORTER = "vault.logs.PlaceReporter"
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "vault.logs.PlaceFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+DEFAULT_EXCEPTION_REPORTER = "vault.reports.PlaceReporter"
+LOGGING = set_up(
+    form=os.environ.get("LOG_FORMAT", "text" if ENVIRONMENT == "development" else "json"),
+    level=os.environ.get("LOG_LEVEL", "INFO"),
+    tell=places,
+)
+LOGGING["loggers"] |= {
     # Django's own handlers (mail to admins, with the whole request in it) are replaced.
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # Their debug lines hold statements with values, and addresses that were called.
-        "django.db.backends": {"level": "INFO"},
-        # A refused card is the merchant's news, not ours.
-        "django.request": {"level": "ERROR"},
-        "urllib3": {"level": "ERROR"},
-    },
+    "django": {"handlers": [], "level": "INFO", "propagate": True},
+    # Their debug lines hold statements with values, and addresses that were called.
+    "django.db.backends": {"level": "INFO"},
+    "urllib3": {"level": "ERROR"},
 }

@@ -13,4 +13,4 @@ SET attempts = operation.attempts + 1,
         * (%(delays)s::int8[])[least(operation.attempts + 1, array_length(%(delays)s::int8[], 1))]
 FROM due
 WHERE operation.id = due.id
-RETURNING operation.public_id
+RETURNING operation.public_id, operation.request_id

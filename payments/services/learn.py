@@ -3,6 +3,7 @@ money that was taken after an attempt had ended as failed. A notification is a h
 
 from core.db import in_transaction, release_connection
 from core.faults import fault_point
+from core.trail import note
 from payments import bookings, routing, serializers
 from payments.attempts import Actor, Attempt, PayoutAttempt
 from payments.conclusions import is_final
@@ -34,6 +35,7 @@ def learn(reference: str, actor: Actor) -> bool:
     """Looks our reference up at its processor and applies the answer; whether there was one. Once, however often
     and in whatever order it is called. Operation.DoesNotExist for a reference that is not ours."""
     attempt = undertaking_of(reference)
+    note(operation=reference, begun_by=attempt.operation.request_id)
     processor = routing.processor(attempt.operation.processor)
     release_connection()
     said = cleaned(processor.look_up(reference, timeout_seconds=LOOK_TIMEOUT_SECONDS))

@@ -2,7 +2,6 @@
 does no harm when it comes twice, late, or before its own news. One that is ahead of our own books waits for its turn;
 one that is about nothing we know waits too, and then asks for a person."""
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,9 @@ from django.utils import timezone
 from controls.services import raise_alert, resolve_alert
 from core.db import in_transaction, load_statement, release_connection, run_statement
 from core.faults import fault_point
+from core.logs import logger
 from core.redaction import redact_bytes
+from core.trail import follow
 from payments import routing
 from payments.attempts import Actor
 from payments.models import Operation
@@ -44,7 +45,7 @@ AHEAD = "It is ahead of our own books: its payment has not come so far."
 SILENT = "The processor does not say what became of it."
 ALERT = "notification_not_applied"
 
-log = logging.getLogger("tollgate.payments")
+log = logger("tollgate.payments")
 after_keeping = fault_point("notification.after_keeping")
 before_applied = fault_point("notification.before_applied")
 
@@ -84,15 +85,18 @@ def apply_notifications() -> int:
     """Applies those that are due; how many. Two at once never take the same one."""
     due = run_statement(CLAIM_NOTIFICATIONS, {"limit": BATCH, "lease_seconds": LEASE_SECONDS})
     for row in due:
-        try:
-            problem = _apply(row)
-            before_applied()
-            _write_down(row, problem)
-        except Exception as error:
-            log.exception("notification %s could not be applied", row.id)
-            _write_down(row, f"It could not be applied: {type(error).__name__}.")
-        finally:
-            release_connection()
+        # Which request it answers is known once our reference is found.
+        with follow("", task="notification", notification=row.id, processor=row.processor):
+            try:
+                problem = _apply(row)
+                before_applied()
+                _write_down(row, problem)
+                log.info("notification", problem=problem)
+            except Exception as error:
+                log.exception("notification could not be applied")
+                _write_down(row, f"It could not be applied: {type(error).__name__}.")
+            finally:
+                release_connection()
     return len(due)
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from core.db import in_transaction
 from core.faults import fault_point
+from core.trail import note
 from idempotency.keys import Answer
 from idempotency.leases import at_work
 from idempotency.services import hand_on, is_ours
@@ -36,6 +37,7 @@ after_fail_over = fault_point("fail_over.after_commit")
 def pursue(attempt: Attempt, actor: Actor) -> Answer:
     """Ends a fresh charge that this process has just started, or leaves it to the sweeper while its outcome is
     open. Another processor is asked only where this one provably did nothing."""
+    _note(attempt)
     after_phase_1()
     with at_work(attempt.operation.claim_id):
         while True:
@@ -51,6 +53,7 @@ def pursue(attempt: Attempt, actor: Actor) -> Answer:
 
 def carry_out(attempt: Attempt, actor: Actor) -> Answer:
     """The same for what only the charge's own processor can do."""
+    _note(attempt)
     after_phase_1()
     with at_work(attempt.operation.claim_id):
         return finish_operation(attempt.operation.pk, _ask(attempt), actor, as_owner=True)
@@ -59,7 +62,16 @@ def carry_out(attempt: Attempt, actor: Actor) -> Answer:
 def _ask(attempt: Attempt) -> Outcome:
     outcome = ask_processor(attempt, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     after_processor()
+    note(processor=attempt.operation.processor, outcome=type(outcome).__name__)
     return outcome
+
+
+def _note(attempt: Attempt) -> None:
+    note(
+        payment_intent=attempt.intent.public_id,
+        charge=attempt.charge.public_id,
+        operation=attempt.operation.public_id,
+    )
 
 
 def _with_open_doors(attempt: Attempt) -> Attempt:

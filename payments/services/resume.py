@@ -1,10 +1,10 @@
 """Finishes what a crash, a timeout or a vanished client left open: for the client that repeats its key, and
 for the sweeper that looks after operations nobody asks about."""
 
-import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from core.db import load_statement, release_connection, run_statement
 from core.faults import fault_point
+from core.logs import logger
+from core.trail import follow, note
 from idempotency.errors import KeyInUse
 from idempotency.keys import Answer, Key
 from idempotency.leases import at_work
@@ -28,7 +30,7 @@ CLAIM_DUE = load_statement("claim_due.sql")
 SWEEP_BATCH = 16
 SWEEP_SECONDS = 20.0
 
-log = logging.getLogger("tollgate.payments")
+log = logger("tollgate.payments")
 _sweeping = threading.Lock()
 after_take_over = fault_point("claim.after_take_over")
 after_sweep_claim = fault_point("sweep.after_claim")
@@ -79,7 +81,7 @@ def _sweep_due(*, until: float) -> int:
     while time.monotonic() < until and (due := run_statement(CLAIM_DUE, batch)):
         after_sweep_claim()
         with ThreadPoolExecutor(SWEEP_BATCH, thread_name_prefix="sweep") as pool:
-            list(pool.map(_sweep, [row.public_id for row in due]))
+            list(pool.map(_sweep, due))
         swept += len(due)
     return swept
 
@@ -88,6 +90,7 @@ def resume_operation(reference: str, actor: Actor, *, as_owner: bool = False) ->
     """Learns the outcome of an operation from its processor and ends it, if it can be learned now."""
     attempt = undertaking_of(reference)
     operation = attempt.operation
+    note(operation=reference, begun_by=operation.request_id)
     before_lookup()
     if not operation.is_open:
         return kept_answer(operation)
@@ -100,11 +103,13 @@ def resume_operation(reference: str, actor: Actor, *, as_owner: bool = False) ->
     return finish_operation(operation.pk, outcome, actor, as_owner=as_owner)
 
 
-def _sweep(reference: str) -> None:
-    try:
-        resume_operation(reference, Actor("sweeper"))
-    except Exception:
-        # One that fails must not hold the others up; it is due again by its own row.
-        log.exception("operation %s could not be swept", reference)
-    finally:
-        release_connection()
+def _sweep(due: Any) -> None:
+    with follow(due.request_id, task="sweep"):
+        try:
+            answer = resume_operation(due.public_id, Actor("sweeper"))
+            log.info("swept", status=answer.status, final=answer.final)
+        except Exception:
+            # One that fails must not hold the others up; it is due again by its own row.
+            log.exception("operation could not be swept", operation=due.public_id)
+        finally:
+            release_connection()

@@ -1,5 +1,7 @@
 """The layers around every request: the API has an id and JSON, and none of the console's cookies, pages and forms."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -43,6 +45,19 @@ def test_the_console_keeps_its_guards(staff: User) -> None:
     welcome = browser.post("/admin/login/?next=/admin/", login | token)
     assert (welcome.status_code, welcome.headers["Location"]) == (302, "/admin/")
     assert browser.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "taken"),
+    [(0, "edge-1", False), (1, "edge-1", True), (1, "", False), (1, "a b", False), (1, "x" * 41, False)],
+)
+def test_the_id_of_a_request_is_its_edge_s_where_that_is_ours(
+    bearer: dict[str, str], settings: Any, proxies: int, said: str, taken: bool
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    answered = Client().get("/v1/charges", headers=bearer | {"X-Request-Id": said})
+    assert (answered.headers["Request-Id"] == said) == taken
+    assert taken or answered.headers["Request-Id"].startswith("req_")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*", "nonsense"])

@@ -3,6 +3,7 @@
 import logging
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
@@ -11,6 +12,7 @@ from urllib3.util import parse_url
 
 from core.errors import InvalidRequest, ServiceUnavailable
 from core.faults import fault_point
+from core.trail import note
 from vault.cvc_store import forget_cvc, forget_cvc_soon
 from vault.placeholders import JSON, check_encoding, check_placeholders, encode, fill, values_of
 from vault.scrubbing import scrub
@@ -59,6 +61,7 @@ def forward_card(order: ForwardOrder) -> Outcome:
     """One call to the processor. NotSent only where that is certain; InvalidRequest for an order that makes
     no sense, and then nothing was sent either."""
     _check(order)
+    note(token=order.token, payment=order.reference, merchant=order.merchant)
     if not _may_go_to(order.url):
         return NotSent(
             "Cards are not sent to this address: it is not in VAULT_FORWARD_ORIGINS.", "not_allowed"
@@ -76,6 +79,7 @@ def forward_card(order: ForwardOrder) -> Outcome:
         timeout_seconds=order.timeout_seconds,
     )
     after_answer()
+    note(to=urlsplit(order.url).netloc, outcome=type(outcome).__name__)
     match outcome:
         case Answered(status, body):
             if status < 500 and status not in NOT_FINAL:

@@ -7,13 +7,15 @@ from django.http import HttpRequest, HttpResponse
 
 from core.errors import InvalidRequest, TollgateError
 from core.redaction import redact
-from vault.logs import places
+from core.trail import note
+from vault.places import places
 
 log = logging.getLogger("tollgate.vault")
 
 
 def error_response(error: TollgateError) -> HttpResponse:
     """An error as the wire has it, with the headers that steer the SDKs' retries."""
+    note(error=error.wire_code or error.type)
     body = redact(msgspec.json.encode(error.body()).decode())
     response = HttpResponse(body.encode(), status=error.status, content_type="application/json")
     if error.retry is not None:

@@ -2,7 +2,6 @@
 held, recorded in batches. A crash in between only means that the lease ends and it is sent again."""
 
 import asyncio
-import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from django.utils import timezone
 
 from core.db import load_statement, run_statement
 from core.faults import fault_point
+from core.logs import logger
+from core.trail import follow
 from webhooks import serializers
 from webhooks.models import Delivery
 from webhooks.schedule import GIVE_UP_AFTER, next_attempt
@@ -41,7 +42,7 @@ CLAIM = load_statement("claim.sql")
 RECORD = load_statement("record.sql")
 after_claim = fault_point("deliver.after_claim")
 before_record = fault_point("deliver.before_record")
-log = logging.getLogger("tollgate.webhooks")
+log = logger("tollgate.webhooks")
 
 _windows = Windows()
 # One loop of a process claims at a time: a second would add threads, not speed.
@@ -123,12 +124,20 @@ class _Shift:
 
     async def _attempt(self, session: aiohttp.ClientSession, row: Any) -> None:
         at = timezone.now()
-        try:
-            body = _body(row)
-            result = await send(session, url=row.url, body=body, headers=_headers(row, body))
-        except Exception as error:
-            log.exception("delivery %s could not be sent", row.id)
-            result = Result(None, f"not sent: {type(error).__name__}", "", 0)
+        with follow(row.request_id, event_id=row.public_id, type=row.type, object=row.object_id):
+            try:
+                body = _body(row)
+                result = await send(session, url=row.url, body=body, headers=_headers(row, body))
+            except Exception as error:
+                log.exception("not sent")
+                result = Result(None, f"not sent: {type(error).__name__}", "", 0)
+            log.info(
+                "delivery",
+                endpoint=row.endpoint_id,
+                status=result.status,
+                error=result.error,
+                ms=result.duration_ms,
+            )
         _windows.learn(row.endpoint_id, succeeded=result.succeeded)
         self._outcomes.append(_outcome(row, at, result))
         self._arrived.set()
