@@ -8,10 +8,11 @@ CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 # Also behind a line's end that was written as \n, as in a quoted text, where no word seems to begin.
 KEY = re.compile(
     r"(?:\b|(?<=\\[nrt]))"
-    r"(?:(?:sk|pk|rk)_(?:test|live)_[A-Za-z0-9]+|whsec_[A-Za-z0-9]+|pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+)"
+    r"(?:(?:sk|pk|rk)_(?:test|live)_[A-Za-z0-9]+|whsec_[A-Za-z0-9]+|pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"
+    r"|ticket_\w+\.[01]\.[0-9]+\.[0-9a-f]{64})"
 )
 # One of these is in every key, and in few other texts: looking for them costs a tenth of the pattern.
-IN_KEYS = ("k_test_", "k_live_", "whsec_", "_secret_")
+IN_KEYS = ("k_test_", "k_live_", "whsec_", "_secret_", "ticket_")
 SHORTEST_CARD = 13
 
 

@@ -59,6 +59,7 @@ GATEWAY_OPTIONS = [
     "STRIPE_PROCESSOR_KEY",
     "STRIPE_PROCESSOR_URL",
     "STRIPE_PROCESSOR_WEBHOOK_SECRET",
+    "VAULT_PUBLIC_URL",
 ]
 VAULT_OPTIONS = ["FAULTS_DIR", "LOG_FORMAT", "LOG_LEVEL", "VAULT_ALLOWED_HOSTS", "VAULT_DATABASE_POOL_SIZE"]
 
@@ -167,6 +168,7 @@ class Plan:
             "VAULT_KEY_FILE": str(self.key_file),
             "VAULT_SHARED_SECRET": self.secrets.shared,
             "VAULT_SECRET_KEY": self.secrets.vault_key,
+            "PUBLIC_URL": self.public_url,
             "VAULT_FORWARD_ORIGINS": self.options.get("VAULT_FORWARD_ORIGINS", self.card_origins),
         }
 

@@ -252,6 +252,8 @@ REST_FRAMEWORK = {
 }
 
 VAULT_URL = os.environ.get("VAULT_URL", "http://127.0.0.1:8001")
+# Where browsers find it: merchants' pages, and our checkout page.
+VAULT_PUBLIC_URL = os.environ.get("VAULT_PUBLIC_URL", VAULT_URL)
 VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
 SANDBOX_BANK_URL = os.environ.get("SANDBOX_BANK_URL", "http://127.0.0.1:8002")
 SANDBOX_TWO_BANK_URL = os.environ.get("SANDBOX_TWO_BANK_URL", "")

@@ -9,6 +9,7 @@ from unfold.widgets import INPUT_CLASSES
 from core.errors import InvalidRequest
 from merchants.addresses import read_networks
 from merchants.models import ApiKey, key_prefix
+from merchants.origins import read_origins
 from merchants.scopes import RESOURCES, SCOPES, read_scopes
 
 OVERLAPS = [("0", "Stop at once"), ("1", "1 hour"), ("24", "24 hours"), ("72", "3 days"), ("168", "7 days")]
@@ -80,6 +81,27 @@ class IssueForm(ReasonForm):
 
 class AddressesForm(forms.Form):
     addresses = AddressesField()
+
+
+class OriginsForm(ReasonForm):
+    origins = forms.CharField(
+        label="Origins",
+        required=False,
+        help_text="Such as https://shop.example.com, one on each line. Empty: none but our own checkout page may "
+        "show card fields, and pages of any origin may send cards that they took in themselves.",
+        widget=forms.Textarea(attrs={"class": INPUT, "rows": 5, "autofocus": True, "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, livemode: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.livemode = livemode
+        self.order_fields(["origins", "reason"])
+
+    def clean_origins(self) -> list[str]:
+        try:
+            return read_origins(re.split(r"[\s,]+", self.cleaned_data["origins"]), livemode=self.livemode)
+        except InvalidRequest as error:
+            raise forms.ValidationError(error.message) from error
 
 
 class LeakForm(forms.Form):

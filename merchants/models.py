@@ -50,6 +50,8 @@ class ApiKey(models.Model):
     awaits_approval = models.BooleanField(default=False, db_default=False, editable=False)
     # Browsers bring publishable keys to the vault, which must hear of every change; null until it has.
     vault_told_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Counts what there was to tell, so that what comes late is known for it.
+    vault_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -72,6 +74,22 @@ class ApiKey(models.Model):
         if self.awaits_approval or self.revoked_at is not None:
             return False
         return self.expires_at is None or self.expires_at > timezone.now()
+
+
+class AllowedOrigins(models.Model):
+    """Pages of which origins may bring cards for the merchant in one mode. The vault hears of them with each of the
+    publishable keys."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="allowed_origins")
+    livemode = models.BooleanField()
+    origins = ArrayField(models.CharField(max_length=300), default=list)
+
+    class Meta:
+        # That live ones are https is PostgreSQL's too (migration 0007).
+        constraints = [models.UniqueConstraint(fields=["merchant", "livemode"], name="origins_once_a_mode")]
+
+    def __str__(self) -> str:
+        return f"{self.merchant} {'live' if self.livemode else 'test'}"
 
 
 PREFIXES: dict[str, str] = {

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from core.errors import InvalidRequest
 from core.ids import random_text
 from merchants.addresses import read_networks
-from merchants.models import ApiKey, Merchant, key_prefix
+from merchants.models import AllowedOrigins, ApiKey, Merchant, key_prefix
+from merchants.origins import read_origins
 from merchants.scopes import read_scopes
 
 # 32 base-62 characters: 190 bits, so that a plain SHA-256 of the key can not be searched.
@@ -85,6 +87,19 @@ def _addresses(kind: str, addresses: Iterable[str]) -> list[str]:
     if found and kind == ApiKey.Kind.PUBLISHABLE:
         raise InvalidRequest("Browsers use a publishable key from anywhere.", param="addresses")
     return found
+
+
+@transaction.atomic
+def allow_origins(merchant: Merchant, origins: Iterable[str], *, livemode: bool) -> list[str]:
+    """Pages of these origins may bring cards with the merchant's publishable keys of that mode, as soon as the vault
+    has heard of it; as they are kept. InvalidRequest for what is no origin, or is not encrypted in live mode."""
+    wanted = read_origins(origins, livemode=livemode)
+    AllowedOrigins.objects.update_or_create(
+        merchant=merchant, livemode=livemode, defaults={"origins": wanted}
+    )
+    keys = ApiKey.objects.filter(merchant=merchant, livemode=livemode, kind=ApiKey.Kind.PUBLISHABLE)
+    keys.update(vault_version=F("vault_version") + 1, vault_told_at=None)
+    return wanted
 
 
 def roll_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:

@@ -2,7 +2,7 @@
 a card passed on unread. Whoever calls this knows no card number."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -140,11 +140,20 @@ class VaultClient:
         return _outcome(response.status, response.content)
 
     def push_publishable_key(
-        self, *, key_hash: str, merchant: str, livemode: bool, revoked: bool, expires_at: int | None = None
+        self,
+        *,
+        key_hash: str,
+        merchant: str,
+        livemode: bool,
+        revoked: bool,
+        expires_at: int | None = None,
+        origins: Sequence[str] = (),
+        version: int = 0,
     ) -> None:
         """Tells the vault of a publishable key by its SHA-256; once or often. VaultUnavailable.
 
-        `expires_at` is in Unix seconds, for a key that was rolled. A revoked key never comes back.
+        `expires_at` is in Unix seconds, for a key that was rolled. A revoked key never comes back. Pages of `origins`
+        may bring cards with it, as of `version`: a lower one that comes later changes nothing.
         """
         notice = {
             "hash": key_hash,
@@ -152,6 +161,8 @@ class VaultClient:
             "livemode": livemode,
             "revoked": revoked,
             "expires_at": expires_at,
+            "origins": list(origins),
+            "version": version,
         }
         try:
             response = self._call(

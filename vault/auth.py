@@ -11,10 +11,13 @@ from django.utils import timezone
 from core import trail
 from core.credentials import key_in
 from core.errors import AuthenticationFailed, InvalidRequest
+from core.hosted import origin_of
 from core.redaction import mask_key
 from core.signing import HEADER, verify
-from vault.errors import BodyTooLarge, LengthRequired
+from core.tickets import read_ticket
+from vault.errors import BodyTooLarge, LengthRequired, OriginRefused
 from vault.models import PublishableKey
+from vault.origins import may_bring_cards
 
 SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 # A card with its names and addresses is a few hundred bytes; a processor's request is not much more.
@@ -33,6 +36,15 @@ class Caller:
     idempotency_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Whose cards a browser may bring, by its key, and from which pages. Of keys without a list, from any."""
+
+    merchant: str
+    livemode: bool
+    origins: frozenset[str]
+
+
 def caller_of(request: HttpRequest, body: bytes) -> Caller:
     """The caller of a public endpoint. AuthenticationFailed for an unknown one."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
@@ -44,7 +56,10 @@ def caller_of(request: HttpRequest, body: bytes) -> Caller:
         return _gateway(request, body, key)
     if settings.REQUIRE_TLS and not request.is_secure():
         raise InvalidRequest("Card details are taken over HTTPS only. Consider this card number as exposed.")
-    found = _publishable_key(request)
+    found = browser_of(_key_text(request.META.get("HTTP_AUTHORIZATION", "")))
+    origin, own = request.META.get("HTTP_ORIGIN", ""), f"{request.scheme}://{request.get_host()}"
+    if not may_bring_cards(origin, found.origins, livemode=found.livemode, own=own):
+        raise OriginRefused(origin[:100])
     return Caller(
         merchant=found.merchant,
         livemode=found.livemode,
@@ -94,8 +109,10 @@ def _verify(request: HttpRequest, body: bytes, *, context: str) -> None:
         trail.note(request_id=told)
 
 
-def _publishable_key(request: HttpRequest) -> PublishableKey:
-    text = _key_text(request.META.get("HTTP_AUTHORIZATION", ""))
+def browser_of(text: str) -> Browser:
+    """By a publishable key, or by a ticket that the gateway gave to a page of its own. AuthenticationFailed."""
+    if ticket := read_ticket(settings.VAULT_SHARED_SECRET, text):
+        return Browser(ticket.merchant, ticket.livemode, frozenset({origin_of(settings.PUBLIC_URL)}))
     if text.startswith(("sk_", "rk_")):
         raise AuthenticationFailed(
             "The vault knows publishable keys only. A secret key that a browser sent is exposed: revoke it."
@@ -107,7 +124,7 @@ def _publishable_key(request: HttpRequest) -> PublishableKey:
     )
     if found is None:
         raise AuthenticationFailed(f"Invalid API Key provided: {mask_key(text)}")
-    return found
+    return Browser(found.merchant, found.livemode, frozenset(found.origins))
 
 
 def _key_text(authorization: str) -> str:

@@ -23,6 +23,20 @@ def key_file(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
+def public_url(**kwargs: Any) -> list[CheckMessage]:
+    """The gateway's pages are known, so that its checkout can frame the card's fields."""
+    if not settings.PUBLIC_URL.startswith("https://"):
+        return [
+            Warning(
+                "PUBLIC_URL does not say where browsers find the gateway over HTTPS: its checkout page can't "
+                "take cards.",
+                id="vault.W004",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
 def forward_origins(**kwargs: Any) -> list[CheckMessage]:
     """Cards leave for somewhere, and encrypted."""
     if not settings.VAULT_FORWARD_ORIGINS:

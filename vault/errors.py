@@ -90,6 +90,18 @@ class BodyTooLarge(InvalidRequest):
         super().__init__(f"The request's body is larger than {limit} bytes.")
 
 
+class OriginRefused(InvalidRequest):
+    """The merchant has said which pages may bring cards, and this is none of them."""
+
+    status = 403
+    retry = False
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"Pages of {origin} may not send cards with this key: it is not among the merchant's allowed origins."
+        )
+
+
 class LengthRequired(InvalidRequest):
     status = 411
 

@@ -44,7 +44,7 @@ class AnswerMiddleware:
             response["Request-Id"] = trail.request_id()
             if request.path_info != "/health":
                 _tell(request, response, time.monotonic() - began)
-        response["Cache-Control"] = "no-store"
+        response.setdefault("Cache-Control", "no-store")
         if request.path_info in BROWSER_PATHS:
             for name, value in BROWSER_HEADERS.items():
                 response[name] = value

@@ -115,6 +115,9 @@ class PublishableKey(models.Model):
     livemode = models.BooleanField()
     revoked = models.BooleanField(default=False)
     expires_at = models.DateTimeField(null=True)
+    # Which pages may bring cards with it, as the gateway said last; and which of its words that was.
+    origins = models.JSONField(default=list)
+    version = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.hash[:8]

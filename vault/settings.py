@@ -1,4 +1,4 @@
-"""Settings of the vault: its own process, database, keys and Redis. It has no sessions, cookies or pages."""
+"""Settings of the vault: its own process, database, keys and Redis. It has no sessions and no cookies."""
 
 import os
 from urllib.parse import urlsplit
@@ -46,6 +46,9 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Where browsers find the gateway: its checkout page frames our fields, and other pages confirm payments there.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000" if DEVELOPMENT else "")
 
 # Holds card verification codes for minutes. It must be the vault's own and must not persist anything.
 VAULT_REDIS_URL = os.environ.get("VAULT_REDIS_URL", "redis://127.0.0.1:6379/1")

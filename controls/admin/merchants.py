@@ -13,7 +13,8 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from controls.admin.keys import KeyPages, state
+from controls.admin.keys import state
+from controls.admin.origins import OriginPages, browser_facts
 from core.once import first_time
 from core.showing import link, moment, page_url
 from merchants.forms import MerchantForm, OrdersForm
@@ -25,7 +26,7 @@ MAX_CHANGES = 20
 
 
 @admin.register(Merchant)
-class MerchantAdmin(KeyPages):
+class MerchantAdmin(OriginPages):
     """Who is paid through us, and with which keys they call."""
 
     page_template = "merchants/merchant.html"
@@ -62,6 +63,7 @@ class MerchantAdmin(KeyPages):
             "title": merchant.name,
             "keys": [(key, state(key)) for key in keys],
             "changes": _changes(merchant),
+            **browser_facts(merchant),
             "may_issue": request.user.has_perm("merchants.add_apikey"),
             "may_change": request.user.has_perm("merchants.change_apikey"),
         }

@@ -12,6 +12,8 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
+# Names for pages of other origins than the gateway's: all of them are this machine.
+ELSEWHERE = "--host-resolver-rules=MAP *.example 127.0.0.1"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -29,14 +31,16 @@ def needed_chromium() -> str:
 
 
 @contextlib.contextmanager
-def open_page(program: str, *, dark: bool = False, width: int = 1280, height: int = 800) -> Iterator[Page]:
+def open_page(
+    program: str, *, dark: bool = False, width: int = 1280, height: int = 800, locale: str = "en-GB"
+) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, ELSEWHERE])
         try:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if dark else "light",
-                locale="en-GB",
+                locale=locale,
             )
             yield context.new_page()
         finally:

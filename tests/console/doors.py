@@ -63,6 +63,7 @@ PAGES: dict[str, frozenset[str]] = {
     "merchants_key_revoke": ADMIN,
     "merchants_key_addresses": ADMIN,
     "merchants_key_leaked": ADMIN,
+    "merchants_origins": ADMIN,
     "controls_alert_resolve": RESOLVERS,
     "controls_approval_approve": DECIDERS,
     "controls_approval_refuse": DECIDERS,

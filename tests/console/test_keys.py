@@ -225,3 +225,29 @@ def test_a_new_merchants_live_key_waits_too(looking: World, admin: Browser, two_
     texts = KEY.findall(shown)
     assert "is refused until somebody else" in shown
     assert [opens(looking.url, text) for text in texts if text.startswith("sk_")] == [True, False]
+
+
+def test_the_pages_that_may_take_cards_are_listed_by_mode_and_written_down(
+    admin: Browser, staff: Staff, shop: NewMerchant
+) -> None:
+    live, test = (
+        f"/admin/merchants/merchant/{shop.merchant.pk}/origins/{mode}/" for mode in ("live", "test")
+    )
+    for wrong, said in (
+        ({"origins": "http://shop.example", "reason": "Theirs."}, "on https"),
+        ({"origins": "https://*.example", "reason": "Theirs."}, "no wildcards"),
+        ({"origins": "https://shop.example", "reason": ""}, "required"),
+    ):
+        assert said in admin.post(live, wrong).content.decode()
+    given = {"origins": "https://shop.example\nhttps://pay.shop.example/", "reason": "Asked by letter."}
+    page = admin.post(live, given, follow=True).content.decode()
+    assert "https://pay.shop.example" in page and "Asked by letter." in page and "integrity=" in page
+    assert "https://pay.shop.example" in admin.get(live).content.decode()
+    assert "https://pay.shop.example" not in admin.get(test).content.decode()
+    assert "localhost" in admin.get(test).content.decode()
+    waiting = ApiKey.objects.filter(merchant=shop.merchant, vault_version=1, vault_told_at=None)
+    assert [(key.kind, key.livemode) for key in waiting] == [("publishable", True)]
+    entry = AuditEntry.objects.latest("pk")
+    assert "https://shop.example" in str(entry.__dict__) and "none listed" in str(entry.__dict__)
+    assert staff("view_merchant").get(live).status_code == 403
+    assert admin.get(live.replace("live", "other")).status_code == 404

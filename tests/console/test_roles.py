@@ -130,7 +130,7 @@ def people(looking: World) -> dict[str, Desk]:
 def address(door: Door, rows: dict[str, Any]) -> str:
     table = next((name for name in rows if door.name.startswith(name)), "merchants_merchant")
     key = ApiKey.objects.filter(merchant=rows["merchants_merchant"]).values_list("pk", flat=True).first()
-    known = {"app_label": "payments", "key_pk": key, "name": "sandbox", "kind": "csv"}
+    known = {"app_label": "payments", "key_pk": key, "name": "sandbox", "kind": "csv", "mode": "live"}
     values = {name: known.get(name, rows[table]) for name in door.parameters}
     return reverse(f"{door.space}{door.name}", kwargs=values)
 

@@ -86,9 +86,13 @@ def bank(
     return Process(Child(name, command, python({}), folder=ROOT), folder / f"{name}.log", port)
 
 
-def vault(folder: Path, environment: Mapping[str, str], *, banks: list[str]) -> Process:
+def vault(
+    folder: Path, environment: Mapping[str, str], *, banks: list[str], web_port: int | None = None
+) -> Process:
+    """It knows the gateway's pages where `web_port` says which port they will be at."""
     port = free_port()
-    known = python({**environment, "VAULT_FORWARD_ORIGINS": ",".join(banks)})
+    pages = {"PUBLIC_URL": f"http://127.0.0.1:{web_port}"} if web_port else {}
+    known = python({**environment, "VAULT_FORWARD_ORIGINS": ",".join(banks), **pages})
     command = wsgi_server("vault.wsgi:application", port, workers=1, threads=64)
     return Process(Child("vault", command, known, folder=ROOT), folder / "vault.log", port)
 

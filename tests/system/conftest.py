@@ -30,7 +30,9 @@ def system(servers: Servers) -> Iterator[System]:
     web_port = free_port()
     bank = processes.bank(folder, web_port=web_port)
     bank_two = processes.bank(folder, name="sandbox-two", web_port=web_port)
-    vault = processes.vault(folder, servers.vault_environment(), banks=[bank.url, bank_two.url])
+    vault = processes.vault(
+        folder, servers.vault_environment(), banks=[bank.url, bank_two.url], web_port=web_port
+    )
     environment = {
         **servers.gateway_environment(DATABASE),
         # Its worker runs to the end of the session and must not take other tests' messages.

@@ -24,6 +24,7 @@ PRODUCTION = {
     "VAULT_SHARED_SECRET": "a-shared-secret-of-more-than-32-characters",
     "VAULT_FORWARD_ORIGINS": "https://bank.example",
     "VAULT_ALLOWED_HOSTS": "vault.example",
+    "PUBLIC_URL": "https://pay.example",
 }
 
 
