@@ -1,7 +1,10 @@
-"""What is decided about payments before anybody is asked for money, and what people decide about those that wait."""
+"""What is decided about payments before anybody is asked for money, by which rules, and what people decide about
+those that wait."""
 
+from risk.models.back_test import BackTest
 from risk.models.decision import Decision, Verdict
 from risk.models.review import Review
+from risk.models.rule import Rule, RuleChange, RuleVersion
 from risk.models.settings import RiskSettings
 
-__all__ = ["Decision", "Review", "RiskSettings", "Verdict"]
+__all__ = ["BackTest", "Decision", "Review", "RiskSettings", "Rule", "RuleChange", "RuleVersion", "Verdict"]
