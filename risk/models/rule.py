@@ -48,9 +48,7 @@ class RuleVersion(models.Model):
     number = models.PositiveIntegerField()
     expression = models.TextField()
     action = models.CharField(max_length=9, choices=Verdict.choices)
-    state = FSMField(
-        max_length=7, choices=State.choices, default=State.DRAFT, db_default=State.DRAFT, protected=True
-    )
+    state = FSMField(max_length=7, choices=State.choices, default=State.DRAFT, protected=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

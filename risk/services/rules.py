@@ -122,5 +122,7 @@ def _tell(version: RuleVersion, actor: str, reason: str) -> None:
 
 
 def _locked(rule_pk: int) -> Rule:
-    """Versions of a rule are written one after the other."""
-    return Rule.objects.select_for_update(no_key=True).get(pk=rule_pk)
+    """Versions of a rule are written and moved one after the other. The first one is the lock: nobody may update a
+    rule, so nobody can lock it."""
+    first = RuleVersion.objects.select_for_update(no_key=True, of=["self"]).select_related("rule")
+    return first.get(rule=rule_pk, number=1).rule

@@ -138,12 +138,12 @@ def test_a_step_that_takes_two_is_done_once_on_the_version_as_it_was(version: Ru
     assert not approved_rule.takes_two(version, State.RETIRED)
     assert approved_rule.takes_two(version, State.LIVE)
 
-    def asked(state: State) -> Any:
-        version.refresh_from_db()
+    def asked(one: RuleVersion, state: State) -> Any:
+        version = RuleVersion.objects.get(pk=one.pk)
         wish = approved_rule.wish(version, state)
         return ask_for_approval(wish, key=random_text(20), maker=maker, reason="Agreed.")
 
-    enforce = asked(State.LIVE)
+    enforce = asked(version, State.LIVE)
     assert enforce.summary == (
         "Enforce “Large”, version 1: Block every merchant's payments where payment.amount > 100"
     )
@@ -153,7 +153,7 @@ def test_a_step_that_takes_two_is_done_once_on_the_version_as_it_was(version: Ru
     assert approved_rule.carry_out(done) == done.result
     told = version.changes.get(state="live")
     assert told.actor == f"{maker.username}, approved by {checker.username}"
-    retire = asked(State.RETIRED)
+    retire = asked(version, State.RETIRED)
     after = write_version(version.rule_id, expression="payment.amount > 2", action="block", **SAID)
     late = ask_for_approval(
         approved_rule.wish(after, State.LIVE), key=random_text(20), maker=maker, reason="Agreed."
