@@ -9,7 +9,7 @@ class PaymentsConfig(AppConfig):
         from controls import actions
         from ledger.checks import register
         from ledger.monitor import explained_by
-        from payments import checks
+        from payments import aftermath, checks
         from payments.services import (
             approved_fee_plan,
             approved_payout,
@@ -17,6 +17,7 @@ class PaymentsConfig(AppConfig):
             approved_rule,
             doubt,
         )
+        from risk.aftermath import known_by
 
         actions.register(approved_refund.REFUND)
         actions.register(approved_fee_plan.FEE_PLAN)
@@ -28,3 +29,4 @@ class PaymentsConfig(AppConfig):
         register(checks.money_in_transit_is_with_its_payouts)
         register(checks.charges_are_where_their_timeline_says)
         explained_by(checks.operations_at_work)
+        known_by(aftermath.outcomes_of)

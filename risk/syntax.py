@@ -112,6 +112,24 @@ def read(expression: str) -> Node:
     return tree
 
 
+def facts_in(tree: Node) -> dict[str, None]:
+    """The paths of the facts in it, each once, in their order."""
+    match tree:
+        case Fact():
+            return {tree.path: None}
+        case Several():
+            below: tuple[Node, ...] = tree.items
+        case Call():
+            below = (tree.on, *tree.arguments)
+        case Unary():
+            below = (tree.of,)
+        case Binary():
+            below = (tree.left, tree.right)
+        case _:
+            below = ()
+    return {path: None for one in below for path in facts_in(one)}
+
+
 def _tokens(expression: str) -> Iterator[Token]:
     at = 0
     while at < len(expression):
