@@ -25,12 +25,14 @@ run: .venv/run.stamp
 	@$(BIN)/python -m gateway.supervisor
 
 # Tests mostly wait, so there are runs beside each other, shown one after the other: the vault's, which has settings of
-# its own, the whole system's with the benchmark's, the payments' with the console's, and everybody else's.
+# its own, the whole system's with the benchmark's, the payments' with the console's, and everybody else's. The last three
+# copy one cluster that is migrated first.
 SYSTEM := tests/system tests/bench
 PAYMENTS := tests/console tests/payments
 test: .venv/dev.stamp
 	@logs=$$(mktemp -d); trap 'kill $$vault $$system $$payments 2>/dev/null; rm -rf $$logs' EXIT; trap 'exit 130' INT TERM; \
 	$(BIN)/python -m pytest -c vault/pytest.ini --rootdir . tests/vault >$$logs/vault 2>&1 & vault=$$!; \
+	$(BIN)/python -m tests.support.template $$logs/cluster || exit; export TOLLGATE_TESTS_TEMPLATE=$$logs/cluster; \
 	$(BIN)/python -m pytest $(SYSTEM) >$$logs/system 2>&1 & system=$$!; \
 	$(BIN)/python -m pytest $(PAYMENTS) >$$logs/payments 2>&1 & payments=$$!; \
 	$(BIN)/python -m pytest $(addprefix --ignore ,$(SYSTEM) $(PAYMENTS) tests/kafka); failed=$$?; \

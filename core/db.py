@@ -2,7 +2,7 @@
 PostgreSQL says may be repeated."""
 
 import functools
-import inspect
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,7 +26,8 @@ R = TypeVar("R")
 
 def load_statement(name: str) -> str:
     """The SQL in `name`, a file beside the module that calls this; read once, at import."""
-    caller = inspect.stack()[1].filename
+    # Not inspect.stack(): that reads the source of every module on the way.
+    caller = sys._getframe(1).f_code.co_filename
     return Path(caller).with_name(name).read_text()
 
 

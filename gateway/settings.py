@@ -356,6 +356,9 @@ STATIC_URL = "/static/"
 # Where `collectstatic` puts the console's files; without it they are served from the packages.
 STATIC_ROOT = os.environ.get("STATIC_ROOT")
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+if ENVIRONMENT == "test":
+    # Slow by design elsewhere; in tests nobody guesses.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -1,6 +1,7 @@
 """Real servers for the tests: an embedded PostgreSQL and two Valkeys for the whole run, a migrated template,
 and a database of its own for each module, committed to for real and never flushed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from gateway.provisioning import Account, drop_database, ensure_account, ensure_
 ROOT = Path(__file__).resolve().parent.parent.parent
 GATEWAY = Account("tollgate_template", "tollgate_owner", "owner", "tollgate_app", "app")
 VAULT = Account("tollgate_vault", "vault_owner", "owner", "vault_app", "app")
+# Names the folder of a cluster at rest, with both databases migrated.
+TEMPLATE = "TOLLGATE_TESTS_TEMPLATE"
 SHARED_SECRET = "the-tests-shared-secret-of-gateway-and-vault"
 
 
@@ -75,18 +78,28 @@ class Servers:
 
 
 def start_servers(stack: ExitStack) -> Servers:
-    """Everything migrated and granted; `stack` stops and removes it all."""
+    """Everything migrated and granted; `stack` stops and removes it all. Where `make test` has made a cluster for all
+    its runs, that one is copied: migrating takes as long as many tests."""
     folder = Path(tempfile.mkdtemp(prefix="tollgate-tests-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    made = os.environ.get(TEMPLATE)
+    if made:
+        shutil.copytree(made, folder / "data")
     servers = Servers(
         folder,
         stack.enter_context(EmbeddedPostgres(folder / "data")),
         stack.enter_context(EmbeddedValkey()),
         stack.enter_context(EmbeddedValkey("vault-valkey")),
     )
+    write_private(folder / "keys.json", vault_keys())
+    if not made:
+        make_databases(servers)
+    return servers
+
+
+def make_databases(servers: Servers) -> None:
     ensure_account(servers.postgres, GATEWAY)
     ensure_account(servers.postgres, VAULT)
-    write_private(folder / "keys.json", vault_keys())
     migrate(
         ["manage.py"],
         servers.gateway_environment(GATEWAY.database) | {"DATABASE_URL": servers.owner_url(GATEWAY.database)},
@@ -97,7 +110,6 @@ def start_servers(stack: ExitStack) -> Servers:
         servers.vault_environment() | {"VAULT_DATABASE_URL": VAULT.owner_url(servers.postgres)},
         VAULT.application,
     )
-    return servers
 
 
 def migrate(program: list[str], environment: dict[str, str], role: str, *state: str) -> None:
