@@ -11,7 +11,7 @@ from django.db.models.base import ModelState
 M = TypeVar("M", bound=Model)
 
 
-def new_row(model: type[M], **values: Any) -> M:
+def new_row(model: type[M], /, **values: Any) -> M:
     """`model(**values)`, for plain values and related rows that are there; nothing is converted or checked."""
     constants, makers, relations = _recipe(model)
     row = model.__new__(model)

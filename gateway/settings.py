@@ -11,6 +11,7 @@ from redis.retry import Retry
 
 from core.environment import kafka_options, optional_secret, secret
 from core.logs import set_up
+from risk.base_currency import ROUGH_RATES, read_rates
 
 # Django's generic classes (ModelAdmin, Paginator, …) may be subscripted at run time as the type checker wants.
 django_stubs_ext.monkeypatch()
@@ -315,6 +316,12 @@ DISPUTE_FEES: dict[str, int] = {
         pair.partition("=") for pair in os.environ.get("DISPUTE_FEES", "").split(",") if pair
     )
 }
+# How long a payment may be judged before its processor is asked: what is missing by then is a fault.
+RISK_BUDGET_SECONDS = float(os.environ.get("RISK_BUDGET_SECONDS", "0.1"))
+# Rules compare amounts of all currencies in this one. The rates say how much of it one unit of another is worth:
+# rough ones will do, since nothing is booked by them.
+RISK_BASE_CURRENCY = os.environ.get("RISK_BASE_CURRENCY", "usd")
+RISK_RATES = read_rates(os.environ.get("RISK_RATES", ROUGH_RATES if RISK_BASE_CURRENCY == "usd" else ""))
 # How long a cardholder may take to answer a challenge.
 CHALLENGE_SECONDS = float(os.environ.get("CHALLENGE_SECONDS", "1800"))
 # How long a payout can be called back: then its bank is asked.

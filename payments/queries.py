@@ -14,7 +14,7 @@ from payments.models import BalanceTransaction, BankAccount, Charge, Dispute, Pa
 
 def charges(caller: Caller) -> QuerySet[Charge]:
     own = Charge.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
-    return own.select_related("payment_intent")
+    return own.select_related("payment_intent", "decision")
 
 
 def charge(caller: Caller, public_id: str, *, param: str = "id", in_path: bool = False) -> Charge:
@@ -72,6 +72,7 @@ def latest_charge(intent: PaymentIntent) -> Charge | None:
 def latest_charges(intents: Iterable[int]) -> dict[int, Charge]:
     """The same for many intents at once, by the intents' primary keys."""
     attempts = Charge.objects.filter(payment_intent_id__in=list(intents), late_of=None)
+    attempts = attempts.select_related("decision")
     rows = attempts.order_by("payment_intent_id", "-pk").distinct("payment_intent_id")
     return {row.payment_intent_id: row for row in rows}
 

@@ -11,7 +11,8 @@ class AuthorizationRequest:
     """`reference` is the processor's idempotency key: the same reference never charges twice.
 
     `payment` is what the token is spent on: every attempt of one payment may use it, nothing else may.
-    `return_url` is where the cardholder's browser comes back after a challenge.
+    `return_url` is where the cardholder's browser comes back after a challenge; `three_d_secure` asks for one
+    whatever the card's bank thinks of it.
     """
 
     reference: str
@@ -24,6 +25,7 @@ class AuthorizationRequest:
     livemode: bool
     descriptor: str
     return_url: str = ""
+    three_d_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class SandboxProcessor:
         }
         if request.return_url:
             order["return_url"] = request.return_url
+        if request.three_d_secure:
+            order["three_d_secure"] = True
         forwarded = self._vault.forward(
             ForwardRequest(
                 token=request.token,

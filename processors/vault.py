@@ -54,6 +54,10 @@ class TokenDetails:
     billing_details: Mapping[str, Any]
     # Stripe's `token` or `payment_method` object.
     object: Mapping[str, Any]
+    # Its first six digits; empty for cards that were taken in before the vault kept them.
+    bin: str = ""
+    # Of the browser that handed it in; empty where a server did, or nobody knows.
+    client_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,8 @@ def _details(data: dict[str, Any], livemode: bool) -> TokenDetails:
         cvc_check=card["cvc_check"],
         billing_details=data["billing_details"],
         object=data["object"],
+        bin=card.get("bin", ""),
+        client_ip=data.get("client_ip") or "",
     )
 
 

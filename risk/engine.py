@@ -33,6 +33,11 @@ class Rule(Protocol):
     @property
     def live(self) -> bool: ...
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The facts that it asks for, as `payment.amount`: what nobody asks for need not be looked up."""
+        ...
+
     def matches(self, facts: Mapping[str, Any]) -> bool:
         """May raise: a rule that fails matches nothing, and its failure is a fault of the decision."""
         ...

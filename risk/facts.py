@@ -65,6 +65,7 @@ CARD = (
         sensitive=True,
     ),
     _text("card", "bin", "The first six digits: who issued the card", "424242"),
+    _text("card", "last4", "The last four digits", "4242"),
 )
 CUSTOMER = (
     _text("customer", "email", "The customer's email, in small letters", "jenny@example.com", sensitive=True),
@@ -117,25 +118,29 @@ GROUPS = (*dict.fromkeys(field.group for field in FIELDS if field.group), LISTS)
 
 def neutral() -> dict[str, Any]:
     """Facts of a payment of which nothing is known yet."""
-    facts: dict[str, Any] = {group: {} for group in GROUPS}
-    for field in FIELDS:
-        if field.group:
-            facts[field.group][field.name] = field.neutral
-        else:
-            facts[field.name] = field.neutral
-    return facts
+    return {name: dict(group) for name, group in _NEUTRAL.items()} | {SCORE.name: SCORE.neutral}
+
+
+_NEUTRAL: Mapping[str, Mapping[str, Any]] = {
+    group: {field.name: field.neutral for field in FIELDS if field.group == group} for group in GROUPS
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A payment that is to be judged, as far as whoever asks knows it. `device` is the merchant's word; `ip` is of
-    the customer's browser, never of the merchant's server."""
+    the customer's browser, never of the merchant's server.
+
+    `once` is the same whenever the same attempt is made again, by a client that repeats its request for one: it is
+    judged anew then, before anybody knows that it has its answer already, but it must be counted once.
+    """
 
     merchant_id: int
     merchant: str
     livemode: bool
     charge: str
     payment_intent: str
+    once: str
     amount_minor: int
     currency: str
     capture: bool
@@ -145,12 +150,13 @@ class Request:
     card_funding: str = ""
     card_fingerprint: str = ""
     card_bin: str = ""
+    card_last4: str = ""
     email: str = ""
     ip: str = ""
     device: str = ""
 
 
-def known(request: Request, *, hour: int, amount_base: int, ip_country: str) -> dict[str, Any]:
+def known(request: Request, *, hour: int, amount_base: int) -> dict[str, Any]:
     """The facts that need nobody's answer; all others are neutral."""
     facts = neutral()
     email = request.email.strip().lower()
@@ -169,12 +175,12 @@ def known(request: Request, *, hour: int, amount_base: int, ip_country: str) -> 
         funding=request.card_funding,
         fingerprint=request.card_fingerprint,
         bin=request.card_bin,
+        last4=request.card_last4,
     )
     facts["customer"].update(
         email=email,
         email_domain=email.rpartition("@")[2],
         ip=request.ip,
-        ip_country=ip_country,
         device=request.device,
     )
     return facts

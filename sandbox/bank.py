@@ -49,7 +49,7 @@ def authorize(
     decline_code = known.decline_code or ("expired_card" if order.card.is_expired(today) else None)
     if decline_code:
         state = "declined"
-    elif known.needs_authentication:
+    elif known.needs_authentication or order.three_d_secure:
         state = "action_required"
     else:
         state = "approved"

@@ -58,6 +58,10 @@ class Fields:
             raise self.wrong(name, "must be true or false")
         return value
 
+    def optional_flag(self, name: str) -> bool:
+        """False where it is left out."""
+        return self.flag(name) if self.has(name) else bool(self.take(name, None))
+
     def texts(self, names: str, longest: int) -> dict[str, str]:
         """All that is left, where every name fits the pattern and every value is a text."""
         taken, self._left = self._left, {}

@@ -25,6 +25,8 @@ class Authorize:
     card: Card
     descriptor: str | None
     return_url: str | None
+    # The cardholder is to be challenged, whatever the card is.
+    three_d_secure: bool = False
 
     kind = "authorize"
     id_prefix = "auth"
@@ -99,6 +101,7 @@ def read_authorize(body: object) -> Authorize:
         card=_read_card(fields.take("card")),
         descriptor=fields.optional_text("descriptor", ".{0,64}"),
         return_url=_read_return_url(fields),
+        three_d_secure=fields.optional_flag("three_d_secure"),
     )
     fields.finish()
     return order
@@ -180,6 +183,7 @@ def fingerprint(order: Order, secret: bytes) -> str:
             content = [order.amount_minor, order.currency, order.capture, order.descriptor, *card]
             # Only where there is one: orders of before there were any keep their fingerprints.
             content += [order.return_url] if order.return_url else []
+            content += ["three_d_secure"] if order.three_d_secure else []
         case Complete() | Capture() | Refund():
             content = [order.authorization, order.amount_minor]
         case Void():

@@ -12,6 +12,7 @@ from core import trail
 from core.credentials import key_in
 from core.errors import AuthenticationFailed, InvalidRequest
 from core.hosted import origin_of
+from core.identity import client_address
 from core.redaction import mask_key
 from core.signing import HEADER, verify
 from core.tickets import read_ticket
@@ -64,7 +65,7 @@ def caller_of(request: HttpRequest, body: bytes) -> Caller:
         merchant=found.merchant,
         livemode=found.livemode,
         passed_on=False,
-        client_ip=request.META.get("REMOTE_ADDR") or None,
+        client_ip=client_address(request),
         idempotency_key=key,
     )
 

@@ -10,6 +10,8 @@ from vault.errors import IncorrectNumber, InvalidCvc, InvalidExpiryMonth, Invali
 MAX_YEARS_AHEAD = 50
 # A card is good until its month has ended everywhere on Earth, which is twelve hours after it did in UTC.
 LAST_TIME_ZONE = timedelta(hours=12)
+# Six digits at the front and four at the end may be kept in the clear of numbers as long as this (PCI DSS 3.4.1).
+LEAST_DIGITS_FOR_BIN = 15
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class PlainCard:
     @property
     def brand(self) -> Brand:
         return brand_of(self.number)
+
+    @property
+    def bin(self) -> str:
+        """Who issued it; nothing of a number of which first and last digits together would leave too little."""
+        return self.number[:6] if len(self.number) >= LEAST_DIGITS_FOR_BIN else ""
 
 
 def check_card(

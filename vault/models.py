@@ -45,6 +45,9 @@ class Card(models.Model):
 
     brand = models.CharField(max_length=16)
     last4 = models.CharField(max_length=4)
+    # The first six digits, which tell who issued it. Empty for numbers so short that little of them would be left,
+    # and for cards that came before this was kept.
+    bin = models.CharField(max_length=6, default="", db_default="", blank=True)
     exp_month = models.PositiveSmallIntegerField()
     exp_year = models.PositiveSmallIntegerField()
     funding = models.CharField(max_length=8)

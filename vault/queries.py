@@ -27,6 +27,7 @@ def _static_row(token: str, plain: PlainCard, merchant: str) -> Card:
         livemode=False,
         brand=plain.brand.name,
         last4=plain.number[-4:],
+        bin=plain.bin,
         exp_month=plain.exp_month,
         exp_year=plain.exp_year,
         funding=known.funding,

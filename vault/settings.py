@@ -14,6 +14,8 @@ DEVELOPMENT = ENVIRONMENT in ("development", "test")
 DEBUG = False
 
 SECRET_KEY = secret("VAULT_SECRET_KEY", development=DEVELOPMENT)
+# How many proxies of ours a browser passes: the address before them is its own.
+TRUSTED_PROXIES = int(os.environ.get("VAULT_TRUSTED_PROXIES", "0"))
 ALLOWED_HOSTS = os.environ.get("VAULT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = ["core", "vault"]

@@ -86,7 +86,7 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     charge.network_transaction_id = outcome.network_transaction_id
     charge.card_checks = charge.card_checks | dict(outcome.checks)
     if attempt.operation.kind == Operation.Kind.SALE or (
-        attempt.operation.kind == Operation.Kind.COMPLETE and intent.takes_at_once
+        attempt.operation.kind == Operation.Kind.COMPLETE and charge.takes_at_once
     ):
         return captured(attempt, outcome, now, event="charge.succeeded")
     charge.authorize()

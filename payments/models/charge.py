@@ -9,6 +9,7 @@ from payments.fields import by_day, once, prefixed, text
 from payments.models.fee_plan import FeePlan
 from payments.models.intent import PaymentIntent
 from payments.models.owned import Owned
+from risk.models import Decision, Verdict
 
 
 class Charge(Owned):
@@ -39,6 +40,13 @@ class Charge(Owned):
         FeePlan, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
     balance_transaction = models.CharField(max_length=40, null=True)
+    # What was decided before anybody was asked; null where it began before there were decisions.
+    decision = models.ForeignKey(
+        Decision, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    # The public id of the review that holds it, or held it.
+    review = text(40)
+    # Empty where it was blocked: nobody was asked.
     processor = models.CharField(max_length=40)
     # The processor's own id of the authorization, and what its network said.
     processor_id = models.TextField(default="", db_default="", blank=True)
@@ -140,6 +148,16 @@ class Charge(Owned):
     def was_held(self) -> bool:
         """Whether an authorization succeeded, whatever became of it."""
         return self.capture_before is not None
+
+    @property
+    def effective(self) -> str:
+        """What was done about it before anybody was asked."""
+        return self.decision.effective if self.decision else Verdict.ALLOW
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether its money is taken with the authorization: not before a person has looked where one must."""
+        return self.payment_intent.takes_at_once and self.effective != Verdict.REVIEW
 
     @transition(field=state, source=[State.CREATED, State.REQUIRES_ACTION], target=State.PROCESSING)
     def process(self) -> None: ...

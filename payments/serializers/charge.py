@@ -5,6 +5,7 @@ from typing import Any
 from payments.models import Charge
 from payments.serializers.card import billing, card_details, legacy_card
 from payments.serializers.time import unix
+from risk.models import Verdict
 
 CHARGE_STATUS = {
     Charge.State.CREATED: "pending",
@@ -55,7 +56,7 @@ def charge(row: Charge, *, refunded_minor: int = 0) -> dict[str, Any]:
         "receipt_number": None,
         "receipt_url": None,
         "refunded": given_up or (captured and refunded_minor == row.captured_minor),
-        "review": None,
+        "review": row.review or None,
         "shipping": row.payment_intent.shipping,
         "source": legacy_card(row),
         "source_transfer": None,
@@ -76,6 +77,32 @@ def _status(row: Charge) -> str:
     return CHARGE_STATUS[Charge.State(row.state)]
 
 
+REVIEWED = {
+    "seller_message": "The payment is held until somebody has reviewed it.",
+    "type": "manual_review",
+}
+BLOCKED = {
+    "network_status": "not_sent_to_network",
+    "seller_message": "The payment was blocked as too risky, before any bank was asked.",
+    "type": "blocked",
+}
+
+
+def _judged(row: Charge) -> dict[str, Any]:
+    """How risky it was taken to be before anybody was asked; nothing for charges of before that."""
+    decision = row.decision
+    if decision is None:
+        return {}
+    shown: dict[str, Any] = {"risk_level": decision.level}
+    if decision.score >= 0:
+        shown["risk_score"] = decision.score
+    if decision.effective in (Verdict.BLOCK, Verdict.REVIEW):
+        shown["reason"] = "rule" if decision.rule else f"{decision.level}_risk_level"
+    if decision.rule:
+        shown["rule"] = decision.rule
+    return shown
+
+
 def _outcome(row: Charge) -> dict[str, Any] | None:
     shown: dict[str, Any] = {
         "advice_code": None,
@@ -86,9 +113,12 @@ def _outcome(row: Charge) -> dict[str, Any] | None:
         "seller_message": "Payment complete.",
         "type": "authorized",
     }
+    shown |= _judged(row)
     match row.state:
         case _ if row.was_held or row.state == Charge.State.CAPTURED:
-            return shown
+            return shown | (REVIEWED if row.effective == Verdict.REVIEW else {})
+        case Charge.State.FAILED if row.effective == Verdict.BLOCK:
+            return shown | BLOCKED
         case Charge.State.FAILED:
             sent = bool(row.decline_code)
             return shown | {

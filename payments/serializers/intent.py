@@ -48,7 +48,7 @@ def payment_intent(row: PaymentIntent, *, latest_charge: Charge | None) -> dict[
         "payment_record": None,
         "processing": None,
         "receipt_email": row.receipt_email or None,
-        "review": None,
+        "review": (latest_charge.review or None) if latest_charge else None,
         "setup_future_usage": options.get("setup_future_usage"),
         "shipping": row.shipping,
         "source": None,

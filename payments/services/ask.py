@@ -1,5 +1,7 @@
 """The calls to processors. Nothing is held while one runs: no transaction, no database connection."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, cast
 
 from core.db import release_connection
@@ -24,6 +26,7 @@ from processors.protocol import (
     Unknown,
     VoidRequest,
 )
+from risk.models import Verdict
 
 F = TypeVar("F", bound=FollowUp)
 
@@ -34,28 +37,29 @@ CARD_IS_GONE = frozenset({"resource_missing", "token_already_used", "card_unread
 def ask_processor(attempt: Undertaking, *, timeout_seconds: float) -> Outcome:
     """Sends the operation, under its reference. May be repeated: the reference makes it happen once."""
     processor = routing.processor(attempt.operation.processor)
+    send = _sending(processor, attempt)
     release_connection()
-    outcome = _send(processor, attempt, timeout_seconds)
+    outcome = send(timeout_seconds=timeout_seconds)
     note(processor.name, outcome)
     return outcome
 
 
-def _send(processor: Processor, attempt: Undertaking, timeout_seconds: float) -> Outcome:
+def _sending(processor: Processor, attempt: Undertaking) -> Callable[..., Outcome]:
+    """The call, with all that the rows say of it: once the connection has gone back, nothing is read any more."""
     if isinstance(attempt, PayoutAttempt):
-        pays = cast(PayoutProcessor, processor)
-        return pays.pay_out(_payout(attempt), timeout_seconds=timeout_seconds)
+        return partial(cast(PayoutProcessor, processor).pay_out, _payout(attempt))
     assert isinstance(attempt, Attempt)
     match attempt.operation.kind:
         case Operation.Kind.SALE | Operation.Kind.AUTHORIZE:
-            return processor.authorize(_authorization(attempt), timeout_seconds=timeout_seconds)
+            return partial(processor.authorize, _authorization(attempt))
         case Operation.Kind.COMPLETE:
-            return processor.complete(_follow_up(CompletionRequest, attempt), timeout_seconds=timeout_seconds)
+            return partial(processor.complete, _follow_up(CompletionRequest, attempt))
         case Operation.Kind.CAPTURE:
-            return processor.capture(_follow_up(CaptureRequest, attempt), timeout_seconds=timeout_seconds)
+            return partial(processor.capture, _follow_up(CaptureRequest, attempt))
         case Operation.Kind.VOID:
-            return processor.void(_follow_up(VoidRequest, attempt), timeout_seconds=timeout_seconds)
+            return partial(processor.void, _follow_up(VoidRequest, attempt))
         case Operation.Kind.REFUND:
-            return processor.refund(_follow_up(RefundRequest, attempt), timeout_seconds=timeout_seconds)
+            return partial(processor.refund, _follow_up(RefundRequest, attempt))
         case other:
             raise ValueError(f"no such kind of operation: {other}")
 
@@ -92,6 +96,7 @@ def _authorization(attempt: Attempt) -> AuthorizationRequest:
         livemode=charge.livemode,
         descriptor=charge.statement_descriptor,
         return_url="" if attempt.intent.implicit else return_address(attempt.intent.public_id),
+        three_d_secure=charge.effective == Verdict.CHALLENGE,
     )
 
 

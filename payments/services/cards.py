@@ -7,6 +7,7 @@ from payments.errors import CardDataRefused, TokenAlreadyUsed
 from payments.models import PaymentIntent
 from payments.routes import Facts
 from processors.vault import TokenDetails
+from risk.models import Decision, Verdict
 
 
 def usable_card(
@@ -27,7 +28,7 @@ def usable_card(
     return card
 
 
-def facts_of(intent: PaymentIntent, card: TokenDetails) -> Facts:
+def facts_of(intent: PaymentIntent, card: TokenDetails, decision: Decision) -> Facts:
     """What routing may know of an attempt."""
     return Facts(
         livemode=intent.livemode,
@@ -36,4 +37,5 @@ def facts_of(intent: PaymentIntent, card: TokenDetails) -> Facts:
         currency=intent.currency,
         card_brand=card.brand,
         card_country=card.country or "",
+        three_d_secure=decision.effective == Verdict.CHALLENGE,
     )

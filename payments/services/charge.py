@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from core.errors import ResourceMissing, ServiceUnavailable
+from core.ids import new_id
 from core.rows import new_row
 from idempotency.errors import KeyTaken
 from idempotency.keys import Answer, Key
@@ -14,12 +15,15 @@ from payments.amounts import check_amount
 from payments.attempts import Actor, Attempt
 from payments.errors import TokenAlreadyUsed
 from payments.models import Operation, PaymentIntent
+from payments.services.block import block_charge
 from payments.services.cards import facts_of, usable_card
+from payments.services.judge import Origin, judge
 from payments.services.orders import one_payment_per_order
 from payments.services.pursue import pursue
 from payments.services.resume import repeat, repeat_taken
 from payments.services.start import charge_kind, new_charge, start_charge
 from processors.vault import TokenDetails
+from risk.models import Decision, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class NewCharge:
     statement_descriptor: str = ""
     statement_descriptor_suffix: str = ""
     order_reference: str = ""
+    # The browser session that the customer's device was seen in.
+    device: str = ""
 
 
 def create_charge(*, caller: Caller, asked: NewCharge, key: Key) -> Answer:
@@ -50,18 +56,24 @@ def create_charge(*, caller: Caller, asked: NewCharge, key: Key) -> Answer:
         if answer := repeat(key, actor):
             return answer
         raise
-    attempt = new_attempt(caller, asked, card)
+    intent = new_intent(caller, asked, card)
+    origin = Origin(once=key.text, device=asked.device)
+    decision = judge(intent, card, caller.merchant_public_id, origin, charge=new_id("ch"))
     try:
-        with one_payment_per_order(attempt.intent):
+        if decision.effective == Verdict.BLOCK:
+            intent.fail()
+            return block_charge(intent, card, decision, agreed.fee_plan(caller.merchant_id), actor, key)
+        attempt = new_attempt(caller, intent, card, decision)
+        with one_payment_per_order(intent):
             start_charge(attempt, key, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     except KeyTaken:
         return repeat_taken(key, actor)
     return pursue(attempt, actor)
 
 
-def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt:
-    """The rows of a charge that nobody has written yet."""
-    intent = new_row(
+def new_intent(caller: Caller, asked: NewCharge, card: TokenDetails) -> PaymentIntent:
+    """What the charge is an attempt at. Nobody has written it yet."""
+    return new_row(
         PaymentIntent,
         merchant_id=caller.merchant_id,
         livemode=caller.livemode,
@@ -80,17 +92,21 @@ def new_attempt(caller: Caller, asked: NewCharge, card: TokenDetails) -> Attempt
         statement_descriptor=asked.statement_descriptor,
         statement_descriptor_suffix=asked.statement_descriptor_suffix,
     )
-    route = routing.route(facts_of(intent, card), seed=intent.public_id)
+
+
+def new_attempt(caller: Caller, intent: PaymentIntent, card: TokenDetails, decision: Decision) -> Attempt:
+    """The rows of a charge that nobody has written yet."""
+    route = routing.route(facts_of(intent, card, decision), seed=intent.public_id)
     processor = route.processors[0]
     fees = agreed.fee_plan(caller.merchant_id)
-    charge = new_charge(intent, card, processor, fees)
+    charge = new_charge(intent, card, processor, fees, decision)
     operation = new_row(
         Operation,
         merchant_id=caller.merchant_id,
         livemode=caller.livemode,
-        amount_minor=asked.amount_minor,
-        currency=asked.currency,
-        kind=charge_kind(intent),
+        amount_minor=intent.amount_minor,
+        currency=intent.currency,
+        kind=charge_kind(charge),
         payment_intent=intent,
         charge=charge,
         processor=processor,

@@ -16,18 +16,27 @@ WITH claim AS (
            true, %(capture_method)s, %(order_reference)s, %(order_held)s, %(description)s, %(metadata)s::jsonb
     FROM claim
     RETURNING id
+), decision AS (
+    INSERT INTO risk_decision
+        (merchant_id, livemode, charge, payment_intent, facts, results, lists, score, model, engine, verdict,
+         effective, enforced, level, rule, reason, fault, on_fault, took_microseconds)
+    SELECT %(merchant_id)s, %(livemode)s, %(charge)s, %(intent)s, %(facts)s::jsonb, %(results)s::jsonb,
+           %(lists)s::jsonb, %(score)s, %(model)s, %(engine)s, %(verdict)s, %(effective)s, %(enforced)s,
+           %(risk_level)s, %(rule)s, %(risk_reason)s, %(fault)s, %(on_fault)s, %(took_microseconds)s
+    FROM claim
+    RETURNING id
 ), charge AS (
     INSERT INTO payments_charge
-        (public_id, merchant_id, livemode, payment_intent_id, state, amount_minor, currency, processor,
+        (public_id, merchant_id, livemode, payment_intent_id, decision_id, state, amount_minor, currency, processor,
          fee_plan_id, source, payment_method, card_brand, card_last4, card_exp_month, card_exp_year, card_fingerprint,
          card_funding, card_country, card_checks, billing_details, description, metadata, receipt_email,
          statement_descriptor, statement_descriptor_suffix)
-    SELECT %(charge)s, %(merchant_id)s, %(livemode)s, intent.id, %(charge_state)s, %(amount_minor)s,
+    SELECT %(charge)s, %(merchant_id)s, %(livemode)s, intent.id, decision.id, %(charge_state)s, %(amount_minor)s,
            %(currency)s, %(processor)s, %(fee_plan_id)s, %(source)s, %(payment_method)s, %(card_brand)s, %(card_last4)s,
            %(card_exp_month)s, %(card_exp_year)s, %(card_fingerprint)s, %(card_funding)s, %(card_country)s,
            %(card_checks)s::jsonb, %(billing_details)s::jsonb, %(description)s, %(metadata)s::jsonb,
            %(receipt_email)s, %(statement_descriptor)s, %(statement_descriptor_suffix)s
-    FROM intent
+    FROM intent, decision
     RETURNING id, payment_intent_id
 ), operation AS (
     INSERT INTO payments_operation
@@ -58,5 +67,5 @@ WITH claim AS (
     FROM operation
 )
 SELECT claim_id, payment_intent_id AS intent_id, charge_id, id AS operation_id, created_at, deadline_at,
-       next_attempt_at
+       next_attempt_at, (SELECT id FROM decision) AS decision_id
 FROM operation

@@ -8,7 +8,7 @@ from payments.models import Charge, Operation, PaymentIntent, Payout, Refund
 def undertaking_of(reference: str) -> Undertaking:
     """What the operation with this public id is about, as it is now, unlocked."""
     operation = Operation.objects.select_related(
-        "charge", "payment_intent__merchant", "refund", "payout__bank_account", "payout__merchant"
+        "charge__decision", "payment_intent__merchant", "refund", "payout__bank_account", "payout__merchant"
     ).get(public_id=reference)
     if operation.payout is not None:
         return of_payout(operation, operation.payout)
@@ -23,7 +23,11 @@ def lock_undertaking(operation_id: int) -> Undertaking:
     if operation.payout_id is not None:
         return of_payout(operation, Payout.objects.select_for_update(no_key=True).get(pk=operation.payout_id))
     assert operation.charge_id is not None and operation.payment_intent_id is not None
-    charge = Charge.objects.select_for_update(no_key=True).get(pk=operation.charge_id)
+    charge = (
+        Charge.objects.select_related("decision")
+        .select_for_update(no_key=True, of=("self",))
+        .get(pk=operation.charge_id)
+    )
     intent = PaymentIntent.objects.select_for_update(no_key=True).get(pk=operation.payment_intent_id)
     refund = None
     if operation.refund_id is not None:

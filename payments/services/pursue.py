@@ -95,7 +95,7 @@ def _fail_over(attempt: Attempt, outcome: NotSent, actor: Actor) -> Attempt | No
         state=Charge.State.PROCESSING,
         created_at=datetime.now(UTC),
     )
-    charge.payment_intent = first.intent
+    charge.payment_intent, charge.decision = first.intent, first.charge.decision
     charge.save(force_insert=True)
     before = first.operation
     errand = Errand(

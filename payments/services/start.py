@@ -27,14 +27,15 @@ from payments.models import Charge, Operation, PaymentIntent, Refund
 from payments.services.load import assemble
 from payments.services.timing import FIRST_LOOK_SECONDS
 from processors.vault import TokenDetails
+from risk.models import Decision
 
 CHARGE_START = load_statement("charge_start.sql")
 before_phase_1_commits = fault_point("phase_1.before_commit")
 # What all charges of one card at one intent have in common.
 SHARED = (
-    "merchant_id livemode payment_intent_id amount_minor currency fee_plan_id source payment_method card_brand "
-    "card_last4 card_exp_month card_exp_year card_fingerprint card_funding card_country billing_details description "
-    "metadata receipt_email statement_descriptor statement_descriptor_suffix"
+    "merchant_id livemode payment_intent_id decision_id amount_minor currency fee_plan_id source payment_method "
+    "card_brand card_last4 card_exp_month card_exp_year card_fingerprint card_funding card_country billing_details "
+    "description metadata receipt_email statement_descriptor statement_descriptor_suffix"
 ).split()
 
 
@@ -47,6 +48,10 @@ def start_charge(attempt: Attempt, key: Key, *, timeout_seconds: float) -> None:
     if not rows:
         raise KeyTaken
     row = rows[0]
+    decision = charge.decision
+    assert decision is not None
+    decision.pk, charge.decision_id = row.decision_id, row.decision_id
+    charge.decision = decision
     intent.pk, charge.pk, operation.pk = row.intent_id, row.charge_id, row.operation_id
     intent.created_at = charge.created_at = operation.created_at = row.created_at
     operation.claim_id = row.claim_id
@@ -102,6 +107,28 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
         "start_reference": attempt.start_reference,
         "line_accounts": accounts,
         "line_amounts": amounts,
+        **decision_columns(charge.decision),
+    }
+
+
+def decision_columns(decision: Decision | None) -> dict[str, object]:
+    assert decision is not None
+    return {
+        "facts": jsonb(decision.facts),
+        "results": jsonb(decision.results),
+        "lists": jsonb(decision.lists),
+        "score": decision.score,
+        "model": decision.model,
+        "engine": decision.engine,
+        "verdict": decision.verdict,
+        "effective": decision.effective,
+        "enforced": decision.enforced,
+        "risk_level": decision.level,
+        "rule": decision.rule,
+        "risk_reason": decision.reason,
+        "fault": decision.fault,
+        "on_fault": decision.on_fault,
+        "took_microseconds": decision.took_microseconds,
     }
 
 
@@ -166,16 +193,27 @@ def open_operation(
     return assemble(operation, charge, charge.payment_intent, refund)
 
 
-def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str, fees: Plan) -> Charge:
-    """The row of an attempt at an intent, with the intent's own card and words, that nobody has written yet."""
+def new_charge(
+    intent: PaymentIntent,
+    card: TokenDetails,
+    processor: str,
+    fees: Plan,
+    decision: Decision,
+    *,
+    state: str = Charge.State.PROCESSING,
+) -> Charge:
+    """The row of the attempt that was decided about, with the intent's own card and words, that nobody has written
+    yet."""
     return new_row(
         Charge,
+        public_id=decision.charge,
+        decision=decision,
         merchant_id=intent.merchant_id,
         livemode=intent.livemode,
         amount_minor=intent.amount_minor,
         currency=intent.currency,
         payment_intent=intent,
-        state=Charge.State.PROCESSING,
+        state=state,
         processor=processor,
         fee_plan_id=fees.id,
         source=intent.source,
@@ -197,8 +235,8 @@ def new_charge(intent: PaymentIntent, card: TokenDetails, processor: str, fees: 
     )
 
 
-def charge_kind(intent: PaymentIntent) -> str:
-    return Operation.Kind.SALE if intent.takes_at_once else Operation.Kind.AUTHORIZE
+def charge_kind(charge: Charge) -> str:
+    return Operation.Kind.SALE if charge.takes_at_once else Operation.Kind.AUTHORIZE
 
 
 def hold(attempt: Attempt, kind: str, lines: list[Line]) -> None:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.errors import InvalidRequest, ResourceMissing, ServiceUnavailable
+from core.identity import client_address
 from core.listing import ListParams
 from core.params import Params
 from core.search import SearchParams
@@ -124,6 +125,10 @@ class IntentView(PaymentView):
         known = found.client_secret
         if not known or not hmac.compare_digest(known.encode(), (client_secret or "").encode()):
             raise ResourceMissing("payment_intent", found.public_id, param="intent", in_path=True)
+
+    def browser_address(self, request: Request) -> str:
+        """Where the customer is; empty where their merchant's server calls."""
+        return "" if self.caller.secret else client_address(request._request) or ""
 
     def secret_key_only(self) -> None:
         if not self.caller.secret:

@@ -29,6 +29,7 @@ from payments.services.describe import Words, describe_charge
 from payments.views.base import PaymentView
 from payments.views.emails import email_of
 from payments.views.orders import order_of
+from payments.views.radar import RadarOptions, device_in
 from payments.views.refunds import show_refunds
 
 SEARCHED: dict[str, Lookup] = {
@@ -53,6 +54,7 @@ class ChargeParams(Params):
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
     order_reference: str | None = None
+    radar_options: RadarOptions | None = None
 
 
 class CaptureParams(Params):
@@ -88,6 +90,7 @@ class Charges(PaymentView):
                     capture=asked.capture is not False,
                     description=limited("description", asked.description, 1000),
                     metadata=check_metadata(asked.metadata),
+                    device=device_in(asked.radar_options),
                     order_reference=order_of(self.caller, asked.order_reference, asked.metadata),
                     receipt_email=email_of("receipt_email", asked.receipt_email),
                     statement_descriptor=limited("statement_descriptor", asked.statement_descriptor, 22),

@@ -8,6 +8,7 @@ from core.errors import InvalidRequest
 from core.params import Params, limited, one_of
 from payments.errors import CardDataRefused
 from payments.views.emails import email_of
+from payments.views.radar import RadarOptions, device_in
 
 
 class AutomaticMethods(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,6 +40,7 @@ class ConfirmParams(WordsParams):
     off_session: bool | Literal["one_off", "recurring"] | None = None
     mandate_data: dict[str, Any] | None = None
     use_stripe_sdk: bool | None = None
+    radar_options: RadarOptions | None = None
 
 
 class TermsParams(WordsParams):
@@ -67,6 +69,7 @@ class CreateParams(TermsParams, kw_only=True):
     off_session: bool | Literal["one_off", "recurring"] | None = None
     mandate_data: dict[str, Any] | None = None
     use_stripe_sdk: bool | None = None
+    radar_options: RadarOptions | None = None
 
 
 class CaptureParams(Params):
@@ -159,6 +162,8 @@ def options_of(asked: Any) -> dict[str, Any]:
         )
     if asked.setup_future_usage:
         options["setup_future_usage"] = asked.setup_future_usage
+    if device := device_in(getattr(asked, "radar_options", None)):
+        options["radar_options"] = {"session": device}
     if hasattr(asked, "off_session"):
         options["error_on_requires_action"] = bool(asked.error_on_requires_action or asked.off_session)
     return options

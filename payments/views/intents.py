@@ -144,7 +144,7 @@ class PaymentIntentConfirm(IntentView):
             confirm_intent(
                 caller=self.caller,
                 intent=public_id,
-                asked=Confirmation(source, shown, columns, options),
+                asked=Confirmation(source, shown, columns, options, ip=self.browser_address(request)),
                 key=key,
                 request_id=request._request.request_id,  # type: ignore[attr-defined]
             )

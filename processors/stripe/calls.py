@@ -31,6 +31,8 @@ def create_intent(sdk: stripe.StripeClient, request: AuthorizationRequest, metho
         "metadata": {OUR_REFERENCE: request.reference},
         "expand": CHARGE,
     }
+    if request.three_d_secure:
+        order["payment_method_options"] = {"card": {"request_three_d_secure": "any"}}
     if request.return_url:
         order["return_url"] = request.return_url
     else:

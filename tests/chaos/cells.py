@@ -14,6 +14,8 @@ PHASES = (
 TAKE_OVER = "claim.after_take_over"
 REPEATS = (TAKE_OVER, "resume.before_lookup", "resume.after_lookup")
 FAIL_OVER = ("fail_over.before_commit", "fail_over.after_commit")
+# A payment that nobody is asked for.
+BLOCK = ("block.before_commit", "block.after_commit")
 PLAIN = ("request.before_commit", "request.after_commit")
 DISPUTE = (
     "dispute.before_words",
@@ -113,6 +115,7 @@ def every_cell() -> list[Cell]:
         *product(REPEATS, ASKING),
         *product([TAKE_OVER], ANSWERING),
         *product(FAIL_OVER, PAYING),
+        *product(BLOCK, PAYING),
         *product(PLAIN, CHANGING),
         *product(DISPUTE, ANSWERING),
         *product(WORKER, ["worker"]),

@@ -29,6 +29,7 @@ VOLATILE = {
     "id", "merchant_id", "public_id", "created_at", "booked_at", "occurred_at", "finished_at",
     "answered_at", "available_on",
     "deadline_at", "next_attempt_at", "lease_until", "xid", "payment_intent_id", "charge_id", "operation_id",
+    "decision_id",
     "transaction_id", "claim_id", "event_id", "reverses_id", "balance_transaction", "payment_method",
     "key", "idempotency_key", "request_id", "operation", "reference", "ledger_reference", "source", "object_id",
     "processor_id", "body", "data", "position",

@@ -33,7 +33,8 @@ MODELS: list[type[Any]] = [PaymentIntent, Charge, Operation, Refund, BalanceTran
 # The states that a row may begin in: the machines do not draw that.
 BIRTHS: dict[type[Any], set[str]] = {
     PaymentIntent: {"requires_payment_method", "requires_confirmation", "processing"},
-    Charge: {"created", "processing"},
+    # What was blocked; that nothing else has failed from the start is looked at with the commit.
+    Charge: {"created", "processing", "failed"},
     Operation: {"processing"},
     Refund: {"pending"},
     BalanceTransaction: {"pending", "reserved", "available"},

@@ -20,6 +20,7 @@ class Written:
     rule: str = "rr_1"
     version: int = 1
     name: str = "One"
+    reads: frozenset[str] = frozenset()
 
     def matches(self, facts: Mapping[str, Any]) -> bool:
         if facts["payment"]["currency"] == "broken":

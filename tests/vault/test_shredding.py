@@ -103,7 +103,8 @@ class TestOneCard:
                     [token],
                 )
                 connection.execute(
-                    "UPDATE vault_card SET number = '', wrapped_key = '', merchant_key_id = NULL, fingerprint = '', "
+                    "UPDATE vault_card SET number = '', wrapped_key = '', merchant_key_id = NULL, "
+                    "fingerprint = '', bin = '', "
                     "client_ip = NULL, shredded_at = now() WHERE public_id = %s",
                     [token],
                 )
@@ -211,7 +212,8 @@ class TestRawSql:
         [
             "DELETE FROM vault_card WHERE public_id = %(token)s",
             # Without a record of it.
-            "UPDATE vault_card SET number = '', wrapped_key = '', merchant_key_id = NULL, fingerprint = '', "
+            "UPDATE vault_card SET number = '', wrapped_key = '', merchant_key_id = NULL, "
+            "fingerprint = '', bin = '', "
             "billing = '{}', metadata = '{}', client_ip = NULL, shredded_at = now() WHERE public_id = %(token)s",
             "UPDATE vault_card SET shredded_at = now() WHERE public_id = %(token)s",
             "UPDATE vault_card SET wrapped_key = '' WHERE public_id = %(token)s",

@@ -139,6 +139,7 @@ def _row(caller: Caller, plain: PlainCard, public_id: str) -> Card:
         livemode=caller.livemode,
         brand=plain.brand.name,
         last4=plain.number[-4:],
+        bin=plain.bin,
         exp_month=plain.exp_month,
         exp_year=plain.exp_year,
         funding=known.funding if known else "unknown",

@@ -106,6 +106,7 @@ def _empty(cards: list[Card]) -> None:
         merchant_key=None,
         key_version=None,
         fingerprint="",
+        bin="",
         billing={},
         metadata={},
         client_ip=None,

@@ -18,8 +18,9 @@ from merchants.services import create_merchant
 from payments import routing
 from payments.attempts import Actor
 from payments.conclusions import conclude
-from payments.services.charge import NewCharge, new_attempt
+from payments.services.charge import NewCharge, new_attempt, new_intent
 from payments.services.finish import CHARGE_FINISH, finish_columns
+from payments.services.judge import Origin, judge
 from payments.services.start import CHARGE_START, start_columns
 from processors.protocol import Approved
 
@@ -74,12 +75,15 @@ def _columns(secret_key: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     )
     card = routing.vault().token(asked.source, caller.merchant_public_id, caller.livemode)
     assert card is not None
-    attempt = new_attempt(caller, asked, card)
+    intent = new_intent(caller, asked, card)
+    decision = judge(intent, card, caller.merchant_public_id, Origin(once="bench"), charge=new_id("ch"))
+    attempt = new_attempt(caller, intent, card, decision)
     operation = attempt.operation
     key = Key(caller.merchant_id, caller.livemode, str(uuid.uuid4()), "f" * 64, new_id("req"))
     operation.idempotency_key, operation.request_id = key.text, key.request_id
     start = start_columns(attempt, key, timeout_seconds=settings.PROCESSOR_TIMEOUT_SECONDS)
     now = datetime.now(UTC)
+    decision.pk = 1
     attempt.intent.created_at = attempt.charge.created_at = operation.created_at = now
     outcome = Approved(f"auth_{operation.public_id}", asked.amount_minor, authorization_code="123456")
     conclusion = conclude(attempt, outcome, now=now)

@@ -1,0 +1,49 @@
+"""What a verdict is made of besides the request itself. Each part is asked within the time that is left, may fail,
+and is listed here by its name: a decision names the one that was missing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from risk import test_cards
+from risk.engine import Rule
+from risk.facts import Request
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Facts by group, over the neutral ones; and each entry of a list that the payment is on: {"list", "item"}."""
+
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Sequence[Mapping[str, Any]] = ()
+
+
+class Gatherer(Protocol):
+    def __call__(self, request: Request, facts: Facts, *, within: float) -> Found:
+        """What there is to know of a payment, within so many seconds. Raises what it likes where it can not."""
+        ...
+
+
+# The live rules of a merchant and a mode, and those in shadow, from what is kept in memory.
+Rules = Callable[[int, bool], Sequence[Rule]]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """0 to 99, by this version of a model."""
+
+    value: int
+    model: str
+
+
+class Scorer(Protocol):
+    def __call__(self, request: Request, facts: Facts) -> Score | None:
+        """None where no model is live."""
+        ...
+
+
+GATHERERS: Sequence[tuple[str, Gatherer]] = ()
+RULES: Sequence[tuple[str, Rules]] = (("test cards", test_cards.rules),)
+SCORERS: Sequence[tuple[str, Scorer]] = ()
