@@ -18,7 +18,7 @@ help:
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, security rules, migrations and settings"
 	@echo "make audit   what requirements.txt names, against the advisories that are known today (needs the network)"
-	@echo "make bench   charges, webhooks, postings and report lines per second, and large books, next to what the database alone can do"
+	@echo "make bench   charges, webhooks, postings and report lines per second, large books and searches, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
 run: .venv/run.stamp

@@ -1,7 +1,7 @@
 """`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do,
 whether a slow bank slows it down, how many webhooks a worker sends, how fast the ledger books, how fast large books
-are read and proven, and how fast reports are compared. Exit code 1 when the database does not hold what was
-answered."""
+are read and proven, how long the console takes to find a payment, and how fast reports are compared. Exit code 1 when
+the database does not hold what was answered."""
 
 import argparse
 import resource
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import books, reconciliation, reference, report, scenarios, stored, webhooks
+from bench import books, reconciliation, reference, report, scenarios, search, stored, webhooks
 from bench.load import Load
 from bench.postings import postings
 from bench.replays import replays
@@ -18,12 +18,12 @@ from bench.room import Room, open_room
 from gateway.child import CannotStart
 
 # They need no warm web process.
-LEDGER = ("postings", "books")
+LEDGER = ("postings", "books", "search")
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
 SCENARIOS = (
     *("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks"),
-    *("postings", "books", "reconciliation"),
+    *("postings", "books", "reconciliation", "search"),
 )
 
 
@@ -68,6 +68,8 @@ def measure(room: Room, stages: report.Stages, options: argparse.Namespace) -> r
             results["postings"] = postings(room, stages, seconds=seconds)
         if only in (None, "books"):
             results |= books.grown(room, stages, entries=options.entries)
+        if only in (None, "search"):
+            results |= search.grown(room, stages)
     finally:
         load.close()
     stages.stage("checking", 0)

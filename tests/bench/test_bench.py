@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import books, reconciliation, reference, report, scenarios, stored
+from bench import books, reconciliation, reference, report, scenarios, search, stored
 from bench.load import Load
 from bench.postings import postings
 from bench.reference import Reference
@@ -146,6 +146,14 @@ def test_books_that_grow_tenfold_are_read_sealed_and_proven(room: Room, stages: 
     }
     with room.with_books("books").books() as large:
         assert large.execute("SELECT count(*) FROM ledger_entry").fetchone() == (4_000,)
+
+
+def test_a_payment_is_found_by_whatever_is_known_of_it_in_books_of_two_sizes(
+    room: Room, stages: Stages
+) -> None:
+    found = search.grown(room, stages, charges=2_000)
+    assert list(found) == ["search_200", "search_2000", "search_growth"]
+    assert found["search_2000"]["slowest_ms"] >= found["search_2000"]["last4_of_many_ms"] > 0
 
 
 def test_results_are_a_list_of_scenario_metric_and_value(tmp_path: Path) -> None:
