@@ -20,6 +20,10 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Payment intents", "shopping_cart", "payments_paymentintent"),
         ("Operations", "sync_alt", "payments_operation"),
     ],
+    "Risk": [
+        ("Decisions", "policy", "risk_decision"),
+        ("Rules", "shield", "risk_rule"),
+    ],
     "Routing": [
         ("Rules", "alt_route", "payments_routingrule"),
         ("Processors", "dns", "payments_processorhealth"),

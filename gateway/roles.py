@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 # Whoever works in the console may look at all of these.
-BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation", "receipts")
+BUSINESS = ("merchants", "ledger", "webhooks", "payments", "controls", "reconciliation", "receipts", "risk")
 # Looked at by those who answer for the others' doings.
 CONFIDENTIAL = ("controls.view_auditentry",)
 EXPORT = "controls.export_lists"
@@ -36,7 +36,16 @@ FINANCE = {
 }
 APPROVER = {EXPORT, "controls.change_alert", "controls.change_approval", "reconciliation.approve_break"}
 ROUTING = {"payments.add_routingrule", "payments.change_routingrule", "payments.delete_routingrule"}
-RISK = {*ROUTING, EXPORT, "controls.change_alert", "payments.add_terms", "payments.change_terms"}
+RISK = {
+    *ROUTING,
+    EXPORT,
+    "controls.change_alert",
+    "payments.add_terms",
+    "payments.change_terms",
+    "risk.add_rule",
+    "risk.change_rule",
+    "risk.change_review",
+}
 OPS = {
     *ROUTING,
     EXPORT,

@@ -10,23 +10,8 @@ from django.utils.safestring import SafeString
 from core.console import ModeFilter, ReadOnlyAdmin, SelectFilter
 from core.showing import link, mode, moment, money, page_url
 from ledger.models import LedgerAccount
-from merchants.models import Merchant
+from merchants.filters import MerchantFilter
 from payments.showing import state_badge
-
-MAX_MERCHANTS_LISTED = 1_000
-
-
-class MerchantFilter(SelectFilter):
-    title = "merchant"
-    parameter_name = "merchant"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        listed = Merchant.objects.order_by("name", "pk").values_list("pk", "name")[:MAX_MERCHANTS_LISTED]
-        return [(str(pk), name) for pk, name in listed]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.value()
-        return queryset.filter(merchant__pk=chosen) if chosen and chosen.isdecimal() else queryset
 
 
 class CurrencyFilter(SelectFilter):

@@ -16,8 +16,8 @@ from core.console import DayFilter, ReadOnlyAdmin
 from core.errors import InvalidRequest
 from core.ids import random_text
 from core.showing import link, moment, money, page_url
+from merchants.filters import MerchantFilter
 from merchants.models import Merchant
-from payments.admin.columns import MerchantFilter
 from payments.admin.fee_form import KEY_CHARACTERS, FeeForm, FeeRules, initial_of
 from payments.fees import Plan, in_words
 from payments.models import FeePlan

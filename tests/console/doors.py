@@ -11,6 +11,7 @@ DOUBTERS = frozenset({"finance", "ops", "admin"})
 PAYERS = frozenset({"finance", "admin"})
 DECIDERS = frozenset({"approver", "admin"})
 RESOLVERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
+ANALYSTS = frozenset({"risk", "admin"})
 ROUTERS = frozenset({"risk", "ops", "admin"})
 OPERATORS = frozenset({"ops", "admin"})
 EXPORTERS = frozenset({"finance", "approver", "risk", "ops", "admin"})
@@ -39,6 +40,8 @@ TABLES: dict[str, frozenset[str]] = {
     "payments_payout": EVERYONE,
     "payments_dispute": EVERYONE,
     "payments_feeplan": EVERYONE,
+    "risk_decision": EVERYONE,
+    "risk_rule": EVERYONE,
     "payments_bankaccount": EVERYONE,
     "payments_terms": EVERYONE,
     "receipts_receipt": EVERYONE,
@@ -85,6 +88,8 @@ PAGES: dict[str, frozenset[str]] = {
     "payments_bankaccount_add": ADMIN,
     "payments_terms_add": frozenset({"risk", "admin"}),
     "payments_processorhealth_close": OPERATORS,
+    **dict.fromkeys((f"risk_rule_{way}" for way in ("add", "check", "write", "step", "try_out")), ANALYSTS),
+    "risk_rule_back_test": EVERYONE,
     "payments_routingrule_preview": EVERYONE,
     "payments_routingrule_add": ROUTERS,
     "payments_routingrule_remove": ROUTERS,
