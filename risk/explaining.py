@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from risk.facts import FIELDS, GROUPS, Field, value
-from risk.language import Program, conditions
+from risk.language import Program, conditions, paths_in
 from risk.models import Decision, RuleVersion, Verdict
-from risk.syntax import Misread, facts_in, read
 
 DONE = {
     Verdict.ALLOW: "Allowed",
@@ -147,13 +146,6 @@ def conditions_of(expression: str, facts: Mapping[str, Any]) -> list[Condition]:
         Condition(text, _held(text, facts), [(path, value(facts, path)) for path in paths_in(text)])
         for text in conditions(expression)
     ]
-
-
-def paths_in(text: str) -> list[str]:
-    try:
-        return list(facts_in(read(text)))
-    except Misread:
-        return []
 
 
 def _held(text: str, facts: Mapping[str, Any]) -> bool | None:

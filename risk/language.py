@@ -8,7 +8,7 @@ from typing import Any
 import cel
 
 from risk.facts import FIELDS, LISTS, UNKNOWN, Field
-from risk.syntax import Binary, Call, Fact, Literal, Misread, Node, Several, Unary, read
+from risk.syntax import Binary, Call, Fact, Literal, Misread, Node, Several, Unary, facts_in, read
 
 BY_PATH: Mapping[str, Field] = {one.path: one for one in FIELDS}
 KINDS = {int: "int", str: "string", bool: "bool"}
@@ -81,6 +81,14 @@ def conditions(expression: str) -> tuple[str, ...]:
         return tuple(_text_of(part, expression) for part in _conditions(read(expression)))
     except Misread:
         return (expression,)
+
+
+def paths_in(expression: str) -> list[str]:
+    """The facts that it asks for; none for what this version would not read."""
+    try:
+        return list(facts_in(read(expression)))
+    except Misread:
+        return []
 
 
 def _conditions(tree: Node) -> list[Node]:

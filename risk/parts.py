@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from risk import test_cards
+from risk import rulebook, test_cards
 from risk.engine import Rule
 from risk.facts import Request
 
@@ -45,5 +45,5 @@ class Scorer(Protocol):
 
 
 GATHERERS: Sequence[tuple[str, Gatherer]] = ()
-RULES: Sequence[tuple[str, Rules]] = (("test cards", test_cards.rules),)
+RULES: Sequence[tuple[str, Rules]] = (("test cards", test_cards.rules), ("rules", rulebook.rules))
 SCORERS: Sequence[tuple[str, Scorer]] = ()

@@ -85,7 +85,9 @@ def _meaning(version: RuleVersion, state: State) -> str:
         case State.LIVE:
             return f"From now on payments that it matches are {PASSIVE[version.action]}, within seconds."
         case _:
-            return "It is asked no more. What it has decided stays written down; to have it back, write it anew."
+            return (
+                "It is asked no more. What it has decided stays written down; to have it back, write it anew."
+            )
 
 
 def _go(console: Any, request: Any, version: RuleVersion, state: State, reason: str) -> HttpResponse:

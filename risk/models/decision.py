@@ -81,6 +81,9 @@ class Decision(models.Model):
             models.Index(
                 fields=["verdict", "id"], condition=~models.Q(verdict="allow"), name="decisions_not_to_allow"
             ),
+            # What a person looks for: what a rule has decided, and what could not be judged.
+            models.Index(fields=["rule", "id"], condition=~models.Q(rule=""), name="decisions_by_rule"),
+            models.Index(fields=["id"], condition=~models.Q(fault=""), name="decisions_with_a_fault"),
             BrinIndex(fields=["created_at"], autosummarize=True, name="decisions_by_day"),
         ]
 
