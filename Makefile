@@ -73,9 +73,10 @@ screenshots: .venv/dev.stamp
 UNUSED := not-a-secret-only-long-and-varied-enough-to-pass-0123456789-abcdefghij
 KEYS := .venv/check-keys.json
 GATEWAY := env -u FAULTS_DIR TOLLGATE_ENV=production SECRET_KEY=$(UNUSED) VAULT_SHARED_SECRET=$(UNUSED) \
-	PUBLIC_URL=https://pay.example.com ALLOWED_HOSTS=pay.example.com DATABASE_URL=postgres:///nowhere
+	TRUSTED_PROXIES=1 PUBLIC_URL=https://pay.example.com ALLOWED_HOSTS=pay.example.com DATABASE_URL=postgres:///nowhere
 VAULT := env -u FAULTS_DIR TOLLGATE_ENV=production VAULT_SECRET_KEY=$(UNUSED) VAULT_SHARED_SECRET=$(UNUSED) \
-	PUBLIC_URL=https://pay.example.com VAULT_ALLOWED_HOSTS=vault.example.com VAULT_FORWARD_ORIGINS=https://bank.example.com \
+	PUBLIC_URL=https://pay.example.com VAULT_TRUSTED_PROXIES=1 VAULT_ALLOWED_HOSTS=vault.example.com \
+	VAULT_FORWARD_ORIGINS=https://bank.example.com \
 	VAULT_KEY_FILE=$(KEYS) VAULT_DATABASE_URL=postgres:///nowhere
 
 # All that runs in production.

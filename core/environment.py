@@ -51,6 +51,15 @@ def positive(name: str, default: int) -> int:
     return int(value)
 
 
+def whole_number(name: str, default: int | None) -> int:
+    """A whole number, zero too, from the variable. Anything else, or none where there is no default, is refused at
+    start."""
+    value = os.environ.get(name, "" if default is None else str(default))
+    if not value.isascii() or not value.isdigit():
+        raise SystemExit(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
 def optional_secret(name: str, environment: Mapping[str, str]) -> str:
     """Somebody else's secret, of any length, from the variable or from the file that NAME_FILE names; "" for none."""
     if file := environment.get(f"{name}_FILE"):

@@ -11,6 +11,8 @@ class TollgateError(Exception):
     type: ClassVar[str] = "api_error"
     code: ClassVar[str | None] = None
     retry: ClassVar[bool | None] = None
+    # When (`Retry-After`); None leaves that to the client too.
+    retry_after_seconds: int | None = None
     # Refused by how things stand, not by what was sent: a result, which a repeated key gets again.
     is_result: bool = False
 
@@ -75,6 +77,7 @@ class ServiceUnavailable(TollgateError):
 
     status = 503
     retry = True
+    retry_after_seconds = 1
 
 
 class Overtaken(ServiceUnavailable):

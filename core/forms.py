@@ -11,15 +11,32 @@ from core.errors import InvalidRequest
 # Deeper or longer than anything the API knows; a limit on everything.
 MAX_FIELDS = 1_000
 MAX_DEPTH = 8
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
+class UnsupportedMediaType(InvalidRequest):
+    status = 415
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"The request's body is of the type '{content_type[:100]}'. Send a form ({FORM}) or JSON ({JSON}), "
+            "in UTF-8."
+        )
+
+
 def parse_body(content_type: str, body: bytes) -> dict[str, Any]:
-    """The parameters of a POST. InvalidRequest for text that is not UTF-8, not JSON, or not an object."""
+    """The parameters of a POST. InvalidRequest for text that is not UTF-8, not JSON, or not an object;
+    UnsupportedMediaType for anything but forms and JSON."""
     if not body:
         return {}
-    if content_type.startswith("application/json"):
+    kind, _, more = content_type.partition(";")
+    charset = more.lower().partition("charset=")[2].strip().strip('"')
+    if kind.strip().lower() not in (FORM, JSON) or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMediaType(content_type)
+    if kind.strip().lower() == JSON:
         return _parse_json(body)
     try:
         return parse_form(body.decode("utf-8"))

@@ -8,6 +8,8 @@ class GatewayConfig(AppConfig):
     name = "gateway"
 
     def ready(self) -> None:
+        from gateway import checks  # noqa: F401  registers itself
+
         # They have to do with models, which are there only now.
         from gateway.roles import make_roles
         from gateway.sign_in import remember_sign_in

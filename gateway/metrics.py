@@ -11,10 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from controls.models import Alert
+from merchants.limits import refusals
 from payments.models import Operation
 from reconciliation.models import Break
 from webhooks.models import Delivery, Notification
@@ -28,6 +29,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     registry = CollectorRegistry()
     registry.register(Waiting())
+    registry.register(Refused())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -60,6 +62,20 @@ class Waiting(Collector):
         )
         breaks = Break.objects.filter(~Q(state="resolved"))
         yield from _backlog("breaks_open", "Breaks nobody has resolved.", *_of(breaks, "opened_at"), now)
+
+
+class Refused(Collector):
+    """Counted where the limits are, by all processes together: in Redis. Nothing is said while that is away."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        counted = refusals()
+        if counted is None:
+            return
+        words = "Requests that were too many, by the limit that they met."
+        family = CounterMetricFamily("tollgate_requests_refused", words, labels=["limit"])
+        for name in settings.RATE_LIMITS:
+            family.add_metric([name], counted.get(name, 0))
+        yield family
 
 
 def _of(rows: "QuerySet[Any]", since: str = "created_at") -> tuple[int, datetime | None]:

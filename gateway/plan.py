@@ -55,6 +55,9 @@ GATEWAY_OPTIONS = [
     "METRICS_TOKEN",
     "METRICS_TOKEN_FILE",
     "PROCESSOR_TIMEOUT_SECONDS",
+    "RATE_LIMIT_BROWSER",
+    "RATE_LIMIT_KEY",
+    "RATE_LIMIT_WRONG_KEYS",
     "STATIC_ROOT",
     "STRIPE_PROCESSOR_KEY",
     "STRIPE_PROCESSOR_URL",
@@ -67,7 +70,12 @@ VAULT_OPTIONS = [
     "LOG_LEVEL",
     "VAULT_ALLOWED_HOSTS",
     "VAULT_DATABASE_POOL_SIZE",
+<<<<<<< HEAD
     "VAULT_TRUSTED_PROXIES",
+=======
+    "VAULT_RATE_LIMIT_CARDS",
+    "VAULT_RATE_LIMIT_CARDS_OF_KEY",
+>>>>>>> 5e6803e (limits: by key and by address, counted in Redis in the round trip that a charge makes anyway; no card is taken while nobody counts)
 ]
 
 

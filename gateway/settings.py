@@ -9,7 +9,8 @@ import django_stubs_ext
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.environment import kafka_options, optional_secret, secret
+from core.environment import kafka_options, optional_secret, secret, whole_number
+from core.limits import read_limit
 from core.logs import set_up
 from risk.base_currency import ROUGH_RATES, read_rates
 
@@ -386,7 +387,14 @@ SESSION_COOKIE_AGE = int(os.environ.get("SESSION_HOURS", "12")) * 3_600
 # Who may read /metrics; without it there is no such page.
 METRICS_TOKEN = optional_secret("METRICS_TOKEN", os.environ)
 # How many proxies of ours a request passes: the address before them is the client's. What came before is hearsay.
-TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0)
+
+# How much is taken of one key; and from one address of browsers, and of whoever tries keys.
+RATE_LIMITS = {
+    "key": read_limit("RATE_LIMIT_KEY", "100/s"),
+    "browser": read_limit("RATE_LIMIT_BROWSER", "120/m"),
+    "wrong_keys": read_limit("RATE_LIMIT_WRONG_KEYS", "30/m"),
+}
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -14,6 +14,7 @@ from idempotency.keys import Answer, Key, check_key, fingerprint
 from idempotency.services import keep_refusal, settle
 from merchants.answers import JSON, error_response
 from merchants.api import parameters
+from merchants.limits import admit
 
 REFUSED = (400, 404)
 
@@ -51,11 +52,10 @@ class IdempotencyMiddleware:
         )
         # What `expand` adds is looked up anew each time: that is the view's, not Redis's.
         # Nor is it known here what a restricted key may: the view is asked, and PostgreSQL has the answer too.
-        if (
-            not request.caller.restricted
-            and "expand" not in parameters(request)
-            and (known := cache.recall(key))
-        ):
+        recallable = not request.caller.restricted and "expand" not in parameters(request)
+        # The request is counted in the same round trip.
+        answers = admit(request, *([cache.question(key)] if recallable else []))
+        if answers and (known := cache.answer_in(key, answers[0])):
             return answer_response(known)
         request.idempotency_key = key
         response = self.get_response(request)

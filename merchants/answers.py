@@ -52,8 +52,8 @@ def error_response(error: TollgateError) -> HttpResponse:
     response = HttpResponse(msgspec.json.encode(error.body()), status=error.status, content_type=JSON)
     if error.retry is not None:
         response["Stripe-Should-Retry"] = "true" if error.retry else "false"
-    if error.status == 503:
-        response["Retry-After"] = "1"
+    if error.retry_after_seconds is not None:
+        response["Retry-After"] = str(error.retry_after_seconds)
     response.is_result = error.is_result  # type: ignore[attr-defined]
     return response
 

@@ -16,6 +16,7 @@ from core.forms import parse_body, parse_form
 from core.params import Params, read
 from merchants.answers import JSON, JsonRenderer
 from merchants.auth import Caller
+from merchants.limits import admit
 from merchants.scopes import level_of
 
 P = TypeVar("P", bound=Params)
@@ -53,6 +54,8 @@ class MerchantView(APIView):
         if plain.refusal is not None:
             raise plain.refusal
         self.caller = plain.caller
+        if not plain.admitted:
+            admit(plain)
         if not self.caller.secret and not self.publishable_allowed:
             raise SecretKeyRequired
         self.caller.require(self.resource, level_of(request.method))

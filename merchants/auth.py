@@ -11,6 +11,7 @@ from django.utils import timezone
 from core.credentials import key_in
 from core.db import release_connection
 from core.errors import AuthenticationFailed, InvalidRequest
+from core.limits import Limit
 from core.redaction import mask_key
 from merchants.addresses import Network, networks_of
 from merchants.models import ApiKey, Merchant
@@ -23,6 +24,13 @@ LAST_USE_SECONDS = 60
 MAX_REMEMBERED = 10_000
 # As long as a timeline row can hold; user names may be longer.
 MAX_NAME = 100
+
+
+class UnknownKey(AuthenticationFailed):
+    """One that is unknown, expired or revoked, or that nobody has approved yet; shown masked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"Invalid API Key provided: {mask_key(text)}")
 
 
 class PermissionMissing(InvalidRequest):
@@ -49,6 +57,8 @@ class Caller:
     order_metadata_key: str = ""
     scopes: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
+    # The merchant's own, in the place of everybody's.
+    limit: Limit | None = None
 
     @property
     def secret(self) -> bool:
@@ -71,8 +81,7 @@ _remembered: dict[str, tuple[float, Caller]] = {}
 def caller_of(authorization: str) -> Caller:
     """Who calls, by the Authorization header: Bearer, or Basic with the key as user name.
 
-    AuthenticationFailed, with the key masked, for none, one that is unknown, expired or revoked, and one that
-    nobody has approved yet.
+    AuthenticationFailed without one; UnknownKey.
     """
     text = _key_text(authorization)
     hashed = hash_key(text)
@@ -82,7 +91,7 @@ def caller_of(authorization: str) -> Caller:
     caller = _look_up(hashed)
     if caller is None:
         _remembered.pop(hashed, None)
-        raise AuthenticationFailed(f"Invalid API Key provided: {mask_key(text)}")
+        raise UnknownKey(text)
     if len(_remembered) >= MAX_REMEMBERED:
         _remembered.clear()
     _remembered[hashed] = (time.monotonic() + REMEMBER_SECONDS, caller)
@@ -151,6 +160,7 @@ def _caller(
         key_name=key_name,
         settlement_days=merchant.settlement_days,
         order_metadata_key=merchant.order_metadata_key,
+        limit=Limit(merchant.requests_per_second, "s") if merchant.requests_per_second else None,
         scopes=scopes,
         networks=networks,
     )

@@ -10,7 +10,8 @@ from core.errors import DatabaseUnavailable, InvalidRequest, TollgateError
 from core.identity import client_address
 from core.trail import note
 from merchants.addresses import is_within
-from merchants.auth import Caller, caller_of
+from merchants.auth import Caller, UnknownKey, caller_of
+from merchants.limits import count_wrong_key
 
 
 class ApiRequest(HttpRequest):
@@ -19,6 +20,8 @@ class ApiRequest(HttpRequest):
     caller: Caller | None
     refusal: TollgateError | None
     request_id: str
+    # Whether it was counted.
+    admitted: bool
 
 
 class TlsRequired(InvalidRequest):
@@ -44,12 +47,13 @@ class ApiKeyMiddleware:
     def __call__(self, request: ApiRequest) -> HttpResponse:
         if request.path_info.startswith("/v1/"):
             request.caller = request.refusal = None
+            request.admitted = False
             try:
                 if settings.REQUIRE_TLS and not request.is_secure():
                     raise TlsRequired
                 if "\x00" in request.path_info:
                     raise InvalidRequest("The URL holds a NUL character.")
-                caller = caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
+                caller = _caller(request)
                 if caller.networks and not is_within(address := client_address(request), caller.networks):
                     raise AddressRefused(caller, address)
                 request.caller = caller
@@ -59,3 +63,12 @@ class ApiKeyMiddleware:
             except OperationalError:
                 request.refusal = DatabaseUnavailable()
         return self.get_response(request)
+
+
+def _caller(request: HttpRequest) -> Caller:
+    """Whoever tries keys is held up by their address, and whoever has one is not: an address may be many people's."""
+    try:
+        return caller_of(request.META.get("HTTP_AUTHORIZATION", ""))
+    except UnknownKey:
+        count_wrong_key(request)
+        raise

@@ -20,6 +20,13 @@ class Merchant(models.Model):
     settlement_days = models.PositiveSmallIntegerField(default=2)
     # The metadata key under which this merchant's payments name their order; empty where there is none.
     order_metadata_key = models.CharField(max_length=40, default="", db_default="", blank=True)
+    # How many requests a second are taken with each of its keys; null for as many as of everybody.
+    requests_per_second = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(requests_per_second__gt=0), name="merchant_may_call"),
+        ]
 
     def __str__(self) -> str:
         return self.name

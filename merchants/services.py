@@ -18,6 +18,7 @@ from merchants.scopes import read_scopes
 
 # 32 base-62 characters: 190 bits, so that a plain SHA-256 of the key can not be searched.
 KEY_CHARACTERS = 32
+MOST_PER_SECOND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ def name_orders_by(merchant: Merchant, order_metadata_key: str) -> None:
     """From now on this metadata key of the merchant's payments names their order; "" for none."""
     merchant.order_metadata_key = order_metadata_key
     merchant.save(update_fields=["order_metadata_key"])
+
+
+def limit_requests(merchant: Merchant, per_second: int | None) -> None:
+    """So many are taken with each of its keys from now on (each web process notices within five seconds); None for as
+    many as of everybody."""
+    if per_second is not None and not 1 <= per_second <= MOST_PER_SECOND:
+        raise InvalidRequest(f"A limit is 1 to {MOST_PER_SECOND} requests a second, not {per_second}.")
+    merchant.requests_per_second = per_second
+    merchant.save(update_fields=["requests_per_second"])
 
 
 def issue_key(

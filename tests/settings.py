@@ -8,5 +8,9 @@ os.environ.setdefault("DATABASE_POOL_SIZE", "8")
 os.environ.setdefault("SECOND_FACTOR", "off")
 # A machine under load must not turn verdicts into faults; what is tested of time sets its own.
 os.environ.setdefault("RISK_BUDGET_SECONDS", "10")
+# As for the real processes beside them (tests/support/servers.py).
+os.environ.setdefault("RATE_LIMIT_KEY", "1000000/s")
+os.environ.setdefault("RATE_LIMIT_BROWSER", "1000000/s")
+os.environ.setdefault("RATE_LIMIT_WRONG_KEYS", "1000000/s")
 
 from gateway.settings import *  # noqa: F403

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 
-from core.environment import positive, secret
+from core.environment import positive, secret, whole_number
+from core.limits import read_limit
 from core.logs import set_up
 from vault.places import places
 
@@ -58,6 +59,13 @@ VAULT_REDIS_URL = os.environ.get("VAULT_REDIS_URL", "redis://127.0.0.1:6379/1")
 VAULT_KEY_FILE = os.environ.get("VAULT_KEY_FILE", "")
 # How many stored cards of one merchant are opened in a minute; a thief with a way in gets no more.
 VAULT_DECRYPTIONS_PER_MINUTE = positive("VAULT_DECRYPTIONS_PER_MINUTE", 6000)
+# How often cards are given, from one address and by the keys of one merchant: thieves try numbers in hundreds.
+RATE_LIMITS = {
+    "cards": read_limit("VAULT_RATE_LIMIT_CARDS", "60/m"),
+    "cards_of_key": read_limit("VAULT_RATE_LIMIT_CARDS_OF_KEY", "100/s"),
+}
+# How many proxies of ours a browser's call passes: the address before them is the browser's.
+TRUSTED_PROXIES = whole_number("VAULT_TRUSTED_PROXIES", 0 if DEVELOPMENT else None)
 VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
 
 

@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from core.limits import RateLimited
+from merchants.limits import admit_stranger
 from payments.addresses import intent_of
 from payments.models import PaymentIntent
 from payments.services.challenge import answer_challenge
@@ -22,6 +24,12 @@ STATUS = {
 @require_safe
 def came_back(request: HttpRequest, signed: str) -> HttpResponse:
     """Goes on with the payment and sends the cardholder to their merchant; to a page of ours where that has none."""
+    try:
+        admit_stranger(request, "browser")
+    except RateLimited as limited:
+        page = render(request, "payments/return.html", {"status": "later"}, status=limited.status)
+        page["Retry-After"] = str(limited.retry_after_seconds)
+        return page
     known = intent_of(signed)
     intent = answer_challenge(known) if known else None
     if intent is None:

@@ -63,7 +63,7 @@ def test_a_restricted_key_does_what_it_may_and_is_told_what_it_lacks(merchant: M
     key = restricted(merchant, "charges:read")
     assert key.startswith("rk_test_")
     assert ask(key)[0] == 200
-    status, message = ask(key, method="post")
+    status, message = ask(key, method="post", content_type="application/x-www-form-urlencoded")
     assert (status, "'charges:write'" in message, key in message) == (403, True, False)
     assert ask(key, "/v1/refunds")[0] == 403
 

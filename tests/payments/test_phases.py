@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from core.db import run_statement
+from core.redis_line import redis_line
 from idempotency import cache
 from idempotency.keys import Answer
 from merchants.auth import Caller
@@ -48,7 +49,7 @@ def test_no_network_call_happens_inside_a_transaction(
     create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("unknown"))
     answer = create_charge(caller=caller, asked=NewCharge(10_000, "usd", "tok_visa"), key=key("yes"))
     cache.remember(key("yes"), answer)
-    assert cache.recall(key("yes")) is not None
+    assert redis_line().ask(cache.question(key("yes"))) != [None]
     bank.script += [watched]
     create_refund(caller=caller, asked=NewRefund(charge=json.loads(answer.body)["id"]), key=key("r"))
     sweep_operations()

@@ -22,6 +22,9 @@ GATEWAY = Account("tollgate_template", "tollgate_owner", "owner", "tollgate_app"
 VAULT = Account("tollgate_vault", "vault_owner", "owner", "vault_app", "app")
 # Names the folder of a cluster at rest, with both databases migrated.
 TEMPLATE = "TOLLGATE_TESTS_TEMPLATE"
+# All tests come from one address, and some as fast as they can.
+NO_LIMITS = dict.fromkeys(("RATE_LIMIT_KEY", "RATE_LIMIT_BROWSER", "RATE_LIMIT_WRONG_KEYS"), "1000000/s")
+NO_VAULT_LIMITS = dict.fromkeys(("VAULT_RATE_LIMIT_CARDS", "VAULT_RATE_LIMIT_CARDS_OF_KEY"), "1000000/s")
 SHARED_SECRET = "the-tests-shared-secret-of-gateway-and-vault"
 
 
@@ -65,6 +68,7 @@ class Servers:
             "REDIS_URL": self.valkey.url(),
             "VAULT_SHARED_SECRET": SHARED_SECRET,
             "SECOND_FACTOR": "off",
+            **NO_LIMITS,
         }
 
     def vault_environment(self) -> dict[str, str]:
@@ -74,6 +78,7 @@ class Servers:
             "VAULT_REDIS_URL": self.vault_valkey.url(),
             "VAULT_KEY_FILE": str(self.folder / "keys.json"),
             "VAULT_SHARED_SECRET": SHARED_SECRET,
+            **NO_VAULT_LIMITS,
         }
 
 

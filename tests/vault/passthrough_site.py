@@ -10,6 +10,8 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 
+from core.limits import Limit
+
 settings.configure(
     SECRET_KEY="only-a-test",
     ALLOWED_HOSTS=["127.0.0.1"],
@@ -29,6 +31,9 @@ settings.configure(
         "gateway.card_passthrough.CardPassthroughMiddleware",
         "tests.vault.passthrough_site.LastLayer",
     ],
+    REDIS_URL=os.environ["REDIS_URL"],
+    CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": os.environ["REDIS_URL"]}},
+    RATE_LIMITS={"key": Limit(1_000_000, "s")},
     VAULT_URL=os.environ["VAULT_URL"],
     VAULT_SHARED_SECRET=os.environ["VAULT_SHARED_SECRET"],
     USE_TZ=True,

@@ -17,7 +17,7 @@ from core.ids import new_id, random_text
 from gateway.child import surroundings
 from gateway.embedded import EmbeddedPostgres, EmbeddedValkey
 from processors.vault import ForwardRequest, VaultClient
-from tests.support.servers import ROOT, SHARED_SECRET, VAULT
+from tests.support.servers import NO_VAULT_LIMITS, ROOT, SHARED_SECRET, VAULT
 
 http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=30), maxsize=64)
 
@@ -49,6 +49,7 @@ class Room:
             "VAULT_REDIS_URL": self.valkey.url(),
             "VAULT_KEY_FILE": str(self.key_file),
             "VAULT_SHARED_SECRET": SHARED_SECRET,
+            **NO_VAULT_LIMITS,
         }
 
     def owner_environment(self) -> dict[str, str]:

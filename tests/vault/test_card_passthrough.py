@@ -15,7 +15,9 @@ from tests.vault.room import VISA, Merchant, Reply, Room, card_fields, post_form
 
 def site(room: Room, vault_url: str, name: str) -> Process:
     port = free_port()
-    known = python({"VAULT_URL": vault_url, "VAULT_SHARED_SECRET": SHARED_SECRET})
+    known = python(
+        {"VAULT_URL": vault_url, "VAULT_SHARED_SECRET": SHARED_SECRET, "REDIS_URL": room.valkey.url()}
+    )
     command = wsgi_server("tests.vault.passthrough_site:application", port, workers=1, threads=16)
     return Process(Child(name, command, known, folder=ROOT), room.folder / f"{name}.log", port)
 

@@ -25,6 +25,7 @@ PRODUCTION = {
     "VAULT_FORWARD_ORIGINS": "https://bank.example",
     "VAULT_ALLOWED_HOSTS": "vault.example",
     "PUBLIC_URL": "https://pay.example",
+    "VAULT_TRUSTED_PROXIES": "0",
 }
 
 
@@ -44,6 +45,8 @@ def test_a_production_vault_passes_its_deployment_check(room: Room) -> None:
         ({"VAULT_FORWARD_ORIGINS": "http://bank.example"}, "unencrypted"),
         ({"VAULT_FORWARD_ORIGINS": "https://bank.example/path"}, "is not an origin"),
         ({"FAULTS_DIR": "/faults"}, "unset it in production"),
+        ({"VAULT_TRUSTED_PROXIES": ""}, "VAULT_TRUSTED_PROXIES must be a whole number"),
+        ({"VAULT_RATE_LIMIT_CARDS": "0/m"}, "not '0/m'"),
         ({"VAULT_DECRYPTIONS_PER_MINUTE": "0"}, "must be a whole number above zero, not '0'"),
         ({"VAULT_DECRYPTIONS_PER_MINUTE": "many"}, "must be a whole number above zero, not 'many'"),
     ],

@@ -20,8 +20,8 @@ def error_response(error: TollgateError) -> HttpResponse:
     response = HttpResponse(body.encode(), status=error.status, content_type="application/json")
     if error.retry is not None:
         response["Stripe-Should-Retry"] = "true" if error.retry else "false"
-    if error.status == 503:
-        response["Retry-After"] = "1"
+    if error.retry_after_seconds is not None:
+        response["Retry-After"] = str(error.retry_after_seconds)
     return response
 
 

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from core.errors import InvalidRequest
 from core.forms import parse_body
 from core.params import Params
-from vault.auth import Caller, caller_of, read_body
+from vault.auth import Caller, caller_of, is_signed, read_body
+from vault.limits import admit_browser, admit_key
 from vault.params import MethodParams, TokenParams, read_params
 from vault.services.answers import Asked, Given, asked
 from vault.services.cards import create_payment_method, create_token
@@ -40,7 +41,10 @@ def _create(
     if request.method != "POST":
         return wrong_method(request)
     body = read_body(request)
+    if not is_signed(request):
+        admit_browser(request)
     caller = caller_of(request, body)
+    admit_key(caller)
     data = parse_body(request.META.get("CONTENT_TYPE", ""), body)
     params = read_params(shape, data)
     if params.expand:
