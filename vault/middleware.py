@@ -4,6 +4,7 @@ may do."""
 import time
 from collections.abc import Callable
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
@@ -12,7 +13,7 @@ from core import trail
 from core.errors import ServiceUnavailable, TollgateError
 from core.ids import new_id
 from core.logs import logger
-from vault.views.errors import error_response, unforeseen
+from vault.views.errors import bad_request, error_response, unforeseen
 
 # A page of any merchant may send a card here: what it needs is the publishable key, which is public anyway,
 # and no cookie is ever looked at.
@@ -54,6 +55,9 @@ class AnswerMiddleware:
         """Here, not in Django's handler, whose log holds the message of the exception."""
         if isinstance(exception, TollgateError):
             return error_response(exception)
+        if isinstance(exception, SuspiciousOperation):
+            # A host that is not ours, for one.
+            return bad_request(request, exception)
         if isinstance(exception.__cause__, PoolTimeout) and isinstance(exception, DatabaseError):
             return error_response(ServiceUnavailable("All database connections are busy. Nothing was done."))
         return unforeseen(exception)

@@ -33,6 +33,7 @@ settings.configure(
     ],
     REDIS_URL=os.environ["REDIS_URL"],
     CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": os.environ["REDIS_URL"]}},
+    TRUSTED_PROXIES=0,
     RATE_LIMITS={"key": Limit(1_000_000, "s")},
     VAULT_URL=os.environ["VAULT_URL"],
     VAULT_SHARED_SECRET=os.environ["VAULT_SHARED_SECRET"],

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gateway.embedded import EmbeddedValkey
 from processors.protocol import NotSent
 from processors.vault import Answered, VaultClient
 from tests.support.servers import SHARED_SECRET
@@ -87,14 +88,15 @@ def test_beyond_its_limit_a_merchants_cards_stay_closed_and_unspent_and_others_a
         )
 
 
-def test_while_nobody_counts_nothing_is_opened(
-    room: Room, processor: ScriptedProcessor, closed_port: int
-) -> None:
-    away = f"redis://127.0.0.1:{closed_port}/0"
-    with vault_with(room, processor, "uncounted", VAULT_REDIS_URL=away) as process:
+def test_while_nobody_counts_nothing_is_opened(room: Room, processor: ScriptedProcessor) -> None:
+    with (
+        EmbeddedValkey("uncounted") as counts,
+        vault_with(room, processor, "uncounted", VAULT_REDIS_URL=counts.url()) as process,
+    ):
         client = VaultClient(process.url, SHARED_SECRET)
         merchant = new_merchant(client, process.url)
         token = merchant.new_token(cvc=None)
+        counts.stop()
         outcome = client.forward(forward_request(merchant.id, token, processor.url))
         assert isinstance(outcome, NotSent)
         assert outcome.code == "vault_unavailable"

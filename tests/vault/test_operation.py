@@ -23,7 +23,7 @@ PRODUCTION = {
     "VAULT_SECRET_KEY": "jV3k8Qz1Wn5rT7yU2iO9pA4sD6fG0hJx-cB_vNmLqEwRtYuIoP",
     "VAULT_SHARED_SECRET": "a-shared-secret-of-more-than-32-characters",
     "VAULT_FORWARD_ORIGINS": "https://bank.example",
-    "VAULT_ALLOWED_HOSTS": "vault.example",
+    "VAULT_ALLOWED_HOSTS": "vault.example,127.0.0.1",
     "PUBLIC_URL": "https://pay.example",
     "VAULT_TRUSTED_PROXIES": "0",
 }

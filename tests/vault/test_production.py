@@ -28,6 +28,10 @@ def test_a_card_in_the_clear_is_refused_and_not_redirected(production: Process) 
     assert (reply.status, reply.error["type"]) == (400, "invalid_request_error")
     assert "HTTPS" in reply.error["message"]
     behind_a_proxy = {"Authorization": f"Bearer {merchant.live_key}", "X-Forwarded-Proto": "https"}
+    elsewhere = post_form(
+        f"{production.url}/v1/tokens", card_fields(), behind_a_proxy | {"Host": "elsewhere.example"}
+    )
+    assert (elsewhere.status, elsewhere.error["type"]) == (400, "invalid_request_error")
     reply = post_form(f"{production.url}/v1/tokens", card_fields(), behind_a_proxy)
     assert reply.status == 200
     assert "max-age" in reply.headers["Strict-Transport-Security"]
