@@ -57,12 +57,8 @@ class CardPassthroughMiddleware:
             body=body,
             content_type=request.META.get("CONTENT_TYPE", ""),
             idempotency_key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""),
-<<<<<<< HEAD
             # The customer's browser's, or nobody's: a merchant's server says nothing of who pays.
             client_ip="" if caller.secret else client_address(request) or "",
-=======
-            client_ip=client_address(request) or "",
->>>>>>> 5e6803e (limits: by key and by address, counted in Redis in the round trip that a charge makes anyway; no card is taken while nobody counts)
         )
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 

@@ -70,12 +70,9 @@ VAULT_OPTIONS = [
     "LOG_LEVEL",
     "VAULT_ALLOWED_HOSTS",
     "VAULT_DATABASE_POOL_SIZE",
-<<<<<<< HEAD
-    "VAULT_TRUSTED_PROXIES",
-=======
     "VAULT_RATE_LIMIT_CARDS",
     "VAULT_RATE_LIMIT_CARDS_OF_KEY",
->>>>>>> 5e6803e (limits: by key and by address, counted in Redis in the round trip that a charge makes anyway; no card is taken while nobody counts)
+    "VAULT_TRUSTED_PROXIES",
 ]
 
 

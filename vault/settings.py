@@ -16,7 +16,7 @@ DEBUG = False
 
 SECRET_KEY = secret("VAULT_SECRET_KEY", development=DEVELOPMENT)
 # How many proxies of ours a browser passes: the address before them is its own.
-TRUSTED_PROXIES = int(os.environ.get("VAULT_TRUSTED_PROXIES", "0"))
+TRUSTED_PROXIES = whole_number("VAULT_TRUSTED_PROXIES", 0 if DEVELOPMENT else None)
 ALLOWED_HOSTS = os.environ.get("VAULT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = ["core", "vault"]
@@ -64,8 +64,6 @@ RATE_LIMITS = {
     "cards": read_limit("VAULT_RATE_LIMIT_CARDS", "60/m"),
     "cards_of_key": read_limit("VAULT_RATE_LIMIT_CARDS_OF_KEY", "100/s"),
 }
-# How many proxies of ours a browser's call passes: the address before them is the browser's.
-TRUSTED_PROXIES = whole_number("VAULT_TRUSTED_PROXIES", 0 if DEVELOPMENT else None)
 VAULT_SHARED_SECRET = secret("VAULT_SHARED_SECRET", development=DEVELOPMENT)
 
 
