@@ -1,12 +1,12 @@
 # Relative paths only: the folder may have a space in its name.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=python3.12
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check audit bench screenshots
+.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check audit lock bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
@@ -17,7 +17,8 @@ help:
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, security rules, migrations and settings"
-	@echo "make audit   what requirements.txt names, against the advisories that are known today (needs the network)"
+	@echo "make audit   all that is installed, against the advisories that are known today (needs the network)"
+	@echo "make lock    writes requirements*.txt, with the hash of every file, after a change of requirements*.in (UPGRADE=name moves what another brings along)"
 	@echo "make bench   charges, webhooks, postings and report lines per second, large books and searches, next to what the database alone can do"
 	@echo "make screenshots   docs/console/, pictures taken from a running console (needs a Chromium)"
 
@@ -88,6 +89,7 @@ check: .venv/dev.stamp
 	TOLLGATE_ENV=development $(BIN)/mypy .
 	TOLLGATE_ENV=development $(BIN)/mypy --config-file vault/mypy.ini vault tests/vault
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/locked.py
 	$(BIN)/bandit -q -c pyproject.toml -r $(OURS)
 	$(GATEWAY) $(BIN)/python manage.py check_migrations
 	$(GATEWAY) $(BIN)/python manage.py check --deploy --fail-level WARNING
@@ -96,7 +98,18 @@ check: .venv/dev.stamp
 	$(VAULT) $(BIN)/python -m vault check --deploy --fail-level WARNING
 
 audit: .venv/dev.stamp
-	@$(BIN)/python .ci/audit.py requirements.txt
+	@$(BIN)/python .ci/audit.py requirements-dev.txt
+
+# For every Python from 3.11 on and every machine at once. What is locked stays, unless UPGRADE names it.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade-package $(UPGRADE))
+lock: | $(BIN)/uv
+	@$(LOCK) requirements.in --output-file requirements.txt
+	@$(LOCK) --constraints requirements.txt requirements-dev.in --output-file requirements-dev.txt
+	@$(BIN)/python .ci/locked.py
+
+$(BIN)/uv:
+	@$(MAKE) .venv/dev.stamp
 
 .venv/made.stamp:
 	@command -v $(PYTHON) >/dev/null || { echo "Tollgate needs Python 3.11 or newer, and there is no $(PYTHON)."; exit 1; }
