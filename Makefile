@@ -14,7 +14,7 @@ help:
 	@echo "make test-kafka   the event stream through a real Kafka broker that is killed in between (needs Java and Maven)"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
-	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md)"
+	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md, ADD=1 adds to it)"
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, security rules, migrations and settings"
 	@echo "make audit   all that is installed, against the advisories that are known today (needs the network)"
@@ -59,7 +59,7 @@ storm: .venv/dev.stamp
 
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) \
-		$(if $(TABLE),--table)
+		$(if $(TABLE),--table) $(if $(ADD),--add)
 
 reconcile-day: .venv/dev.stamp
 	@$(BIN)/python -m tests.reconciliation $(if $(PAYMENTS),--payments $(PAYMENTS))

@@ -137,6 +137,7 @@ def test_postings_by_two_ways_are_counted_and_stored(room: Room, stages: Stages)
     stored.check_books(room, all_ended=False)
 
 
+@pytest.mark.timeout(300)
 def test_books_that_grow_tenfold_are_read_sealed_and_proven(room: Room, stages: Stages) -> None:
     found = books.grown(room, stages, entries=4_000)
     assert list(found) == ["books_400", "books_4000", "books_growth"]
@@ -148,6 +149,7 @@ def test_books_that_grow_tenfold_are_read_sealed_and_proven(room: Room, stages: 
         assert large.execute("SELECT count(*) FROM ledger_entry").fetchone() == (4_000,)
 
 
+@pytest.mark.timeout(300)
 def test_a_payment_is_found_by_whatever_is_known_of_it_in_books_of_two_sizes(
     room: Room, stages: Stages
 ) -> None:

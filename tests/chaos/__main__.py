@@ -44,7 +44,7 @@ def main() -> int:
             console.print("Interrupted.", style="bold red")
     results.show(console)
     if options.table:
-        write_table(results)
+        write_table(results, add=options.add)
         console.print("The table is in docs/chaos.md.")
     return 1 if results.failures or results.not_compared else 0
 
@@ -97,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--histories", type=int, default=HISTORIES)
     parser.add_argument("--side-by-side", type=int, default=SIDE_BY_SIDE)
     parser.add_argument("--table", action="store_true", help="write docs/chaos.md from the results")
+    parser.add_argument("--add", action="store_true", help="keep what the table tells of earlier runs")
     return parser.parse_args()
 
 

@@ -1,16 +1,22 @@
 """What came of the histories: counted by cell, shown, and written down as docs/chaos.md."""
 
+import json
+import subprocess
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from tests.chaos.cells import WAYS, Cell, every_cell
 from tests.chaos.history import Plan
 
-TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "chaos.md"
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLE = ROOT / "docs" / "chaos.md"
+# What the page is made of: the runs that it tells of.
+RUNS = Path(__file__).with_name("runs.json")
 
 
 @dataclass
@@ -56,34 +62,64 @@ class Results:
             console.print(failure, style="red", markup=False, highlight=False)
 
 
-def write_table(results: Results) -> None:
-    TABLE.write_text("\n".join(_page(results)) + "\n")
+def write_table(results: Results, *, add: bool = False) -> None:
+    """From this run, or with `add` from those that the page tells of already and this one."""
+    runs: list[dict[str, Any]] = json.loads(RUNS.read_text()) if add else []
+    runs.append(
+        {
+            "commit": _commit(),
+            "seed": results.seed,
+            "histories": results.histories,
+            "broken": len(results.failures),
+            "not_compared": len(results.not_compared),
+            "stories": sum(results.stories.values()),
+            "disasters": results.disasters,
+            "bank_faults": results.bank_faults,
+            "met": {f"{cell.point} {cell.at} {cell.way}": times for cell, times in results.met.items()},
+        }
+    )
+    RUNS.write_text(json.dumps(runs, indent=1, sort_keys=True) + "\n")
+    TABLE.write_text("\n".join(_page(runs)) + "\n")
 
 
-def _page(results: Results) -> list[str]:
-    told = [
+def _commit() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _page(runs: list[dict[str, Any]]) -> list[str]:
+    met = Counter[Cell]()
+    for run in runs:
+        for name, times in run["met"].items():
+            met[Cell(*name.split(" "))] += times
+    known = [cell for cell in every_cell() if met[cell]]
+    page = [
         "# Chaos",
         "",
         "`make chaos` runs the real processes, kills (`SIGKILL`), freezes (`SIGSTOP`, woken later) or delays them at",
         "every named step of the write path, and lets clients repeat their requests as an SDK does. Then three books",
         "are compared: what clients were told, what the banks did, what the ledger says. This page is written by",
-        f"`make chaos TABLE=1` from its results; the last run began with seed {results.seed}.",
+        "`make chaos TABLE=1` from its results; `ADD=1` adds those of a further run.",
         "",
-        f"- {results.histories} histories with {sum(results.stories.values())} stories of merchants in them, "
-        f"{len(results.failures)} of them broken (doubled, lost or stuck), {len(results.not_compared)} not compared",
-        f"- {sum(results.met.values())} faults were met, at {len(set(results.met))} of {len(every_cell())} cells",
-        f"- whole servers killed besides: {_counted(results.disasters)}",
-        f"- faults of banks besides: {_counted(results.bank_faults)}",
+        *(
+            f"- on commit {run['commit']}, from seed {run['seed']}: {run['histories']} histories, {run['broken']} of "
+            f"them broken (doubled, lost or stuck), {run['not_compared']} not compared"
+            for run in runs
+        ),
+        f"- {sum(run['stories'] for run in runs)} stories of merchants were lived through, and "
+        f"{sum(met.values())} faults met, at {len(known)} of {len(every_cell())} cells",
+        f"- whole servers killed besides: {_counted(runs, 'disasters')}",
+        f"- faults of banks besides: {_counted(runs, 'bank_faults')}",
         "",
         "| step | at | killed | frozen | delayed |",
         "|---|---|---:|---:|---:|",
     ]
-    places = sorted({(cell.point, cell.at) for cell in every_cell()})
-    for point, at in places:
-        runs = " | ".join(str(results.met[Cell(point, at, way)]) for way in WAYS)
-        told.append(f"| `{point}` | `{at}` | {runs} |")
-    return told
+    for point, at in sorted({(cell.point, cell.at) for cell in every_cell()}):
+        times_of = " | ".join(str(met[Cell(point, at, way)]) for way in WAYS)
+        page.append(f"| `{point}` | `{at}` | {times_of} |")
+    return page
 
 
-def _counted(what: Counter[str]) -> str:
-    return ", ".join(f"{name} {times}" for name, times in sorted(what.items())) or "none"
+def _counted(runs: list[dict[str, Any]], what: str) -> str:
+    times = sum((Counter(run[what]) for run in runs), Counter[str]())
+    return ", ".join(f"{name} {number}" for name, number in sorted(times.items())) or "none"
