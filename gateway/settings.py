@@ -170,6 +170,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "end reviews that nobody decided on": {
+        "task": "payments.look_after_reviews",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "pay out on schedule": {
         "task": "payments.schedule_payouts",
         "schedule": 60.0,

@@ -14,6 +14,7 @@ RESOURCES = {
     "payment_methods": "Payment methods",
     "payouts": "Payouts and their bank accounts",
     "refunds": "Refunds",
+    "reviews": "Reviews (who may write approves payments that are held)",
     "tokens": "Tokens",
     "webhook_endpoints": "Webhook endpoints (they are sent events of every kind)",
 }

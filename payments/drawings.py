@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from payments.models import BalanceTransaction, Charge, Dispute, Operation, PaymentIntent, Payout, Refund
+from risk.models import Review
 
 Machine = tuple[Any, str]
 MACHINES: list[Machine] = [
@@ -39,6 +40,12 @@ MACHINES: list[Machine] = [
         "only asks, and may become a dispute, which takes the money at once. While one needs a response or is under "
         "review, and after it was lost, nothing of the charge can be refunded. News that was missed is made up for "
         "step by step.",
+    ),
+    (
+        Review,
+        "A payment that is held until somebody has looked at it. Each of the four ends comes with what follows, in "
+        "the same transaction: a capture after `approved`, a void after `rejected`, either of them after `expired`, "
+        "as its merchant declared. `closed` is one whose hold was given up.",
     ),
     (
         Operation,

@@ -147,6 +147,27 @@ class CaptureRefused(InvalidRequest):
     is_result = True
 
 
+class UnderReview(CaptureRefused):
+    """No result: it may be approved in a moment."""
+
+    code = "charge_under_review"
+    is_result = False
+
+    def __init__(self, charge: str, review: str) -> None:
+        super().__init__(
+            f"Charge {charge} is under review ({review}): it can be captured once that is approved."
+        )
+
+
+class ReviewClosed(InvalidRequest):
+    """Somebody decided on it, or there is nothing left to decide on."""
+
+    is_result = True
+
+    def __init__(self, review: str, state: str) -> None:
+        super().__init__(f"Review {review} is closed already: it was {state}.")
+
+
 class ChargeAlreadyCaptured(CaptureRefused):
     code = "charge_already_captured"
 

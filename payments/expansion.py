@@ -17,7 +17,7 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
         "customer": None,
         "failure_balance_transaction": None,
         "on_behalf_of": None,
-        "review": None,
+        "review": "review",
     },
     "refund": {
         "charge": "charge",
@@ -25,8 +25,9 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
         "balance_transaction": "balance_transaction",
         "failure_balance_transaction": "balance_transaction",
     },
+    "review": {"charge": "charge", "payment_intent": "payment_intent"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
-    "payment_intent": {"latest_charge": "charge", "customer": None, "review": None},
+    "payment_intent": {"latest_charge": "charge", "customer": None, "review": "review"},
     "balance_transaction": {"source": "charge or refund"},
     "payout": {
         "balance_transaction": "balance_transaction",
@@ -47,6 +48,7 @@ RESOURCES: dict[str, tuple[str, ...]] = {
     "refunds": ("refunds",),
     "payment_intent": ("payment_intents",),
     "balance_transaction": ("balance",),
+    "review": ("reviews",),
     "bank_account": ("payouts",),
     "charge or refund": ("charges", "disputes", "payouts", "refunds"),
 }
@@ -133,6 +135,10 @@ def _bank_account(caller: Caller, public_id: str) -> dict[str, Any]:
     return serializers.bank_account(queries.bank_account(caller, public_id))
 
 
+def _review(caller: Caller, public_id: str) -> dict[str, Any]:
+    return serializers.review(queries.review(caller, public_id))
+
+
 LOADERS: dict[str, Callable[[Caller, str], dict[str, Any]]] = {
     "ch": _charge,
     "re": _refund,
@@ -140,6 +146,7 @@ LOADERS: dict[str, Callable[[Caller, str], dict[str, Any]]] = {
     "pi": _payment_intent,
     "po": _payout,
     "ba": _bank_account,
+    "prv": _review,
     "txn": _balance_transaction,
 }
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet, Sum
 from core.errors import ResourceMissing
 from merchants.auth import Caller
 from payments.models import BalanceTransaction, BankAccount, Charge, Dispute, PaymentIntent, Payout, Refund
+from risk.models import Review
 
 
 def charges(caller: Caller) -> QuerySet[Charge]:
@@ -169,6 +170,18 @@ def balance_transaction(caller: Caller, public_id: str) -> BalanceTransaction:
     found = balance_transactions(caller).filter(public_id=public_id).first()
     if found is None:
         raise ResourceMissing("balance_transaction", public_id, in_path=True)
+    return found
+
+
+def reviews(caller: Caller) -> QuerySet[Review]:
+    own = Review.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    return own.select_related("decision")
+
+
+def review(caller: Caller, public_id: str) -> Review:
+    found = reviews(caller).filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("review", public_id, in_path=True)
     return found
 
 

@@ -12,6 +12,7 @@ from payments.services.payout_schedule import schedule_payouts
 from payments.services.publishable_keys import push_publishable_keys
 from payments.services.remind_of_disputes import remind_of_disputes
 from payments.services.resume import sweep_operations
+from payments.services.reviews import look_after_reviews
 
 
 @shared_task(name="payments.sweep_operations")
@@ -27,6 +28,11 @@ def push_publishable_keys_task() -> int:
 @shared_task(name="payments.look_after_charges")
 def look_after_charges_task() -> int:
     return look_after_charges()
+
+
+@shared_task(name="payments.look_after_reviews")
+def look_after_reviews_task() -> int:
+    return look_after_reviews()
 
 
 @shared_task(name="payments.apply_notifications")

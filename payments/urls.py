@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import balance, cards, charges, disputes, intents, payouts, refunds
+from payments.views import balance, cards, charges, disputes, intents, payouts, refunds, reviews
 
 urlpatterns = [
     path("balance", balance.Balance.as_view()),
@@ -31,5 +31,8 @@ urlpatterns = [
     path("payouts/<str:public_id>/reverse", payouts.PayoutReverse.as_view()),
     path("refunds", refunds.Refunds.as_view()),
     path("refunds/<str:public_id>", refunds.RefundDetail.as_view()),
+    path("reviews", reviews.Reviews.as_view()),
+    path("reviews/<str:public_id>", reviews.ReviewDetail.as_view()),
+    path("reviews/<str:public_id>/approve", reviews.ReviewApprove.as_view()),
     path("tokens/<str:public_id>", cards.TokenDetail.as_view()),
 ]

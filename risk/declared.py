@@ -17,6 +17,12 @@ def settings_of(merchant_id: int, livemode: bool) -> RiskSettings:
     return known or RiskSettings.unless_said(merchant_id, livemode)
 
 
+def settings_now(merchant_id: int, livemode: bool) -> RiskSettings:
+    """As they are at this moment, read on the caller's own connection."""
+    found = RiskSettings.objects.filter(merchant_id=merchant_id, livemode=livemode).first()
+    return found or RiskSettings.unless_said(merchant_id, livemode)
+
+
 def forget() -> None:
     """This process reads everything anew."""
     _settings.cache_clear()

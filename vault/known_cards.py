@@ -40,6 +40,8 @@ _CARDS = (
     KnownCard("4000000000006975"),
     KnownCard("4000000000000341"),
     KnownCard("4100000000000019"),
+    # Held until somebody has looked at it.
+    KnownCard("4000000000009235"),
     # A check fails: security code, postal code, street, both.
     KnownCard("4000000000000101"),
     KnownCard("4000000000000036"),
@@ -75,6 +77,8 @@ STATIC_NAMES = {
     "chargeDeclinedProcessingError": "4000000000000119",
     "chargeDeclinedVelocityLimitExceeded": "4000000000006975",
     "chargeDeclinedFraudulent": "4100000000000019",
+    "radarBlock": "4100000000000019",
+    "riskLevelElevated": "4000000000009235",
     "visa_chargeDeclined": "4000000000000002",
     "visa_chargeDeclinedInsufficientFunds": "4000000000009995",
     "visa_chargeDeclinedLostCard": "4000000000009987",

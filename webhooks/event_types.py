@@ -29,6 +29,8 @@ EVENT_TYPES = (
     "refund.created",
     "refund.failed",
     "refund.updated",
+    "review.closed",
+    "review.opened",
     # Ours: Stripe writes an email instead.
     "webhook_endpoint.disabled",
     "webhook_endpoint.test",

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core.errors import TollgateError
+from core.ids import new_id
 from ledger.lines import reversed_lines
 from payments import bookings
 from payments.attempts import Attempt
@@ -14,6 +15,7 @@ from payments.errors import CardDeclined, TokenAlreadyUsed, decline_message, fai
 from payments.models import Operation
 from payments.serializers import failed_method
 from processors.protocol import ActionRequired, Approved, Declined, NotSent, Outcome, Tombstoned
+from risk.models import Verdict
 
 # A cardholder who is challenged mostly answers within a minute or two.
 FIRST_CHALLENGE_LOOK_SECONDS = 60
@@ -93,6 +95,9 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
     charge.capture_before = charge.next_look_at = now + timedelta(days=settings.AUTHORIZATION_DAYS)
     if charge.late_of_id is None:
         intent.hold()
+    reviewed = charge.effective == Verdict.REVIEW and charge.late_of_id is None
+    if reviewed:
+        charge.review = new_id("prv")
     told = charge_event(attempt, "charge.succeeded")
     return Conclusion(
         kind="charge.authorized",
@@ -101,6 +106,7 @@ def _approved(attempt: Attempt, outcome: Approved, now: datetime) -> Conclusion:
         booking_kind="sale_reversed",
         reverses_start=True,
         answer=done(attempt, told),
+        opens_review=reviewed,
         events=[told, *intent_events(attempt, "amount_capturable_updated")],
     )
 

@@ -35,6 +35,8 @@ class Conclusion:
     booking_kind: str = ""
     reverses_start: bool = False
     balance: BalanceTransaction | None = None
+    # A person must look at what is held now.
+    opens_review: bool = False
     events: list[EventDraft] = field(default_factory=list)
 
 

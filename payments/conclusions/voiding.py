@@ -23,6 +23,7 @@ REASONS = {
     Operation.Cause.REFUNDED: "The charge was refunded before it was captured.",
     Operation.Cause.EXPIRED: "The authorization was not captured in time.",
     Operation.Cause.ABANDONED: "The cardholder did not answer the challenge in time.",
+    Operation.Cause.REJECTED: "The payment was not approved by its review.",
     Operation.Cause.LATE: "The authorization came after its payment had ended.",
 }
 NOT_AUTHENTICATED = "payment_intent_authentication_failure"

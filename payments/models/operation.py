@@ -35,6 +35,7 @@ class Operation(Owned):
         EXPIRED = "expired"
         ABANDONED = "abandoned"
         LATE = "late"
+        REJECTED = "rejected"
 
     class Shows(models.TextChoices):
         """What its caller is answered with."""

@@ -6,6 +6,7 @@ from payments.serializers.dispute import dispute
 from payments.serializers.intent import failed_method, payment_intent
 from payments.serializers.payout import bank_account, payout
 from payments.serializers.refund import refund
+from payments.serializers.review import review
 from payments.serializers.time import unix
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "payment_intent",
     "payout",
     "refund",
+    "review",
     "unix",
 ]

@@ -10,8 +10,8 @@ from idempotency.services import keep_answer, take
 from payments.attempts import Actor
 from payments.conclusions import blocking
 from payments.fees import Plan
-from payments.models import Charge, PaymentIntent, TimelineEntry
-from payments.services.records import record_of
+from payments.models import Charge, PaymentIntent
+from payments.services.records import record_of, timeline_of_charge
 from payments.services.start import new_charge
 from processors.vault import TokenDetails
 from risk.models import Decision
@@ -56,18 +56,7 @@ def write_blocked(
     charge = new_charge(intent, card, NOBODY, fees, decision, state=Charge.State.FAILED)
     blocking.block(charge)
     charge.save(force_insert=True)
-    TimelineEntry.objects.create(
-        merchant_id=charge.merchant_id,
-        livemode=charge.livemode,
-        payment_intent=intent,
-        charge=charge,
-        kind="charge.blocked",
-        actor=actor.name,
-        reason=decision.reason[:500],
-        request_id=actor.request_id,
-        intent_state=intent.state,
-        charge_state=charge.state,
-    )
+    timeline_of_charge(charge, "charge.blocked", actor, reason=decision.reason)
     for draft in blocking.events(charge, intent):
         record_of(charge, draft, actor, idempotency_key=key_text)
     return replace(blocking.answer(charge, intent), original_request=actor.request_id)

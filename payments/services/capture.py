@@ -17,6 +17,7 @@ from payments.errors import (
     CallInProgress,
     CaptureRefused,
     ChargeAlreadyCaptured,
+    UnderReview,
     not_yet,
     unexpected_state,
 )
@@ -27,6 +28,7 @@ from payments.services.pursue import carry_out
 from payments.services.records import timeline
 from payments.services.resume import repeat_taken
 from payments.services.start import Errand, hold, open_operation
+from risk.models import Review
 
 
 def capture_charge(
@@ -73,18 +75,36 @@ def _capture(
     def start() -> Attempt:
         errand = Errand(actor, key).claimed()
         charge = find()
-        check_configured(charge.processor)
-        taken_minor = _amount(charge, amount_minor, param)
-        attempt = open_operation(Operation.Kind.CAPTURE, charge, taken_minor, errand, shows=shows)
-        hold(attempt, "sale_started", bookings.sale_started(attempt.money))
-        timeline(attempt, "capture.started", actor, reason=note)
-        return attempt
+        return open_capture(charge, _amount(charge, amount_minor, param), errand, shows=shows, note=note)
 
     try:
         attempt = start()
     except KeyTaken:
         return repeat_taken(key, actor)
     return carry_out(attempt, actor)
+
+
+def open_capture(
+    charge: Charge, amount_minor: int, errand: Errand, *, shows: str = Operation.Shows.CHARGE, note: str = ""
+) -> Attempt:
+    """Phase 1, inside the caller's transaction, under the charge's lock."""
+    check_configured(charge.processor)
+    attempt = open_operation(Operation.Kind.CAPTURE, charge, amount_minor, errand, shows=shows)
+    hold(attempt, "sale_started", bookings.sale_started(attempt.money))
+    timeline(attempt, "capture.started", errand.actor, reason=note)
+    return attempt
+
+
+def _check_reviewed(charge: Charge) -> None:
+    """UnderReview, or CaptureRefused where it was not approved."""
+    review = Review.objects.filter(public_id=charge.review).first() if charge.review else None
+    if review is None or review.closed_reason == Review.ClosedReason.APPROVED:
+        return
+    if review.state == Review.State.OPEN:
+        raise UnderReview(charge.public_id, review.public_id)
+    raise CaptureRefused(
+        f"Charge {charge.public_id} was not approved by its review {review.public_id}: it can only be released."
+    )
 
 
 def _amount(charge: Charge, asked_minor: int | None, param: str) -> int:
@@ -104,6 +124,7 @@ def _amount(charge: Charge, asked_minor: int | None, param: str) -> int:
             "its authorization has expired.",
             code="charge_expired_for_capture",
         )
+    _check_reviewed(charge)
     if charge.operations.filter(state__in=Operation.OPEN).exists():
         raise CallInProgress(charge.public_id)
     if asked_minor is None:

@@ -25,9 +25,11 @@ from payments.queries import available_on, refunded_minor
 from payments.services.load import lock_undertaking, undertaking_of
 from payments.services.payout_alerts import now_known, tell_of_other_amount, tell_of_unknown
 from payments.services.records import record, record_of, timeline
+from payments.services.review_rows import open_review
 from payments.services.start import jsonb, ledger_columns
 from payments.services.timing import LOOKS_BEFORE_A_PERSON
 from processors.protocol import Arrived, Outcome
+from risk.models import Verdict
 from webhooks.kick import kick
 
 CHARGE_FINISH = load_statement("charge_finish.sql")
@@ -38,10 +40,11 @@ after_phase_2 = fault_point("phase_2.after_commit")
 
 def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     """Ends a charge that this process has just started, in one round trip. Where somebody else ended it first,
-    their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to; an intent
-    with events of its own takes that way."""
+    their answer is the answer. The same rows as `finish_operation` writes, which a test holds it to; what has more
+    to tell, an intent with events of its own or a review, takes that way."""
     outcome = cleaned(outcome)
-    if not attempt.intent.implicit or not is_final(attempt, outcome):
+    alone = attempt.intent.implicit and attempt.charge.effective != Verdict.REVIEW
+    if not alone or not is_final(attempt, outcome):
         return finish_operation(attempt.operation.pk, outcome, actor, as_owner=True)
     conclusion = conclude(attempt, outcome, now=datetime.now(UTC))
     operation_id = attempt.operation.pk
@@ -145,6 +148,8 @@ def write(
                 refund.save()
     book(attempt, conclusion)
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
+    if conclusion.opens_review and isinstance(attempt, Attempt):
+        open_review(attempt)
     for draft in conclusion.events:
         if called_back_under is None:
             record(attempt, draft)

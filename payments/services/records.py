@@ -4,7 +4,7 @@ from typing import Any
 
 from payments.attempts import Actor, Attempt, PayoutAttempt, Undertaking
 from payments.conclusions.drafts import EventDraft
-from payments.models import Dispute, Owned, PaymentIntent, TimelineEntry
+from payments.models import Charge, Dispute, Owned, PaymentIntent, TimelineEntry
 from webhooks.services import record_event
 
 
@@ -54,6 +54,22 @@ def timeline_of_intent(intent: PaymentIntent, kind: str, actor: Actor, *, reason
         reason=reason[:500],
         request_id=actor.request_id,
         intent_state=intent.state,
+    )
+
+
+def timeline_of_charge(charge: Charge, kind: str, actor: Actor, *, reason: str = "") -> None:
+    """The same for what happens to a charge while nothing is asked of its processor."""
+    TimelineEntry.objects.create(
+        payment_intent=charge.payment_intent,
+        charge=charge,
+        merchant_id=charge.merchant_id,
+        livemode=charge.livemode,
+        kind=kind,
+        actor=actor.name,
+        reason=reason[:500],
+        request_id=actor.request_id,
+        intent_state=charge.payment_intent.state,
+        charge_state=charge.state,
     )
 
 

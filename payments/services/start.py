@@ -25,6 +25,7 @@ from payments.attempts import Actor, Attempt
 from payments.fees import Plan
 from payments.models import Charge, Operation, PaymentIntent, Refund
 from payments.services.load import assemble
+from payments.services.review_rows import close_review
 from payments.services.timing import FIRST_LOOK_SECONDS
 from processors.vault import TokenDetails
 from risk.models import Decision
@@ -165,6 +166,9 @@ def open_operation(
 
     `at_once`: nobody is about to make the call, so the sweeper is to make it now.
     """
+    if kind == Operation.Kind.VOID:
+        text = errand.key.text if errand.key else errand.key_text
+        close_review(charge, cause, errand.actor, key_text=text)
     now = timezone.now()
     timeout_seconds = 0 if at_once else settings.PROCESSOR_TIMEOUT_SECONDS
     first_look_seconds = 0 if at_once else timeout_seconds + FIRST_LOOK_SECONDS

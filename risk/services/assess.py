@@ -126,7 +126,7 @@ class Hearing:
         fault = "; ".join(self._faults)[:500]
         on_fault = terms.on_fault if fault else ""
         said = engine.decide(results, fault=fault, on_fault=terms.on_fault)  # type: ignore[arg-type]
-        for_test = said.rule == test_cards.ALWAYS_BLOCKED.rule
+        for_test = said.rule in test_cards.NAMES
         enforced = terms.enforced or for_test
         return new_row(
             Decision,

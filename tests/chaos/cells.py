@@ -16,6 +16,8 @@ REPEATS = (TAKE_OVER, "resume.before_lookup", "resume.after_lookup")
 FAIL_OVER = ("fail_over.before_commit", "fail_over.after_commit")
 # A payment that nobody is asked for.
 BLOCK = ("block.before_commit", "block.after_commit")
+# A decision on what is held, and what it leads to.
+REVIEW = ("review.before_commit", "review.after_commit")
 PLAIN = ("request.before_commit", "request.after_commit")
 DISPUTE = (
     "dispute.before_words",
@@ -83,6 +85,7 @@ ELSEWHERE = {
         ("report.before_commit", "report.after_commit", "report.before_upload_ends"),
         "tests/reconciliation: no story has a report",
     ),
+    "look_after_reviews.after_claim": "tests/payments: a review lasts for hours",
     "vault.between_batches": "tests/vault: no story rotates keys",
 }
 # Endpoints under /v1 that have no story, and why.
@@ -116,6 +119,7 @@ def every_cell() -> list[Cell]:
         *product([TAKE_OVER], ANSWERING),
         *product(FAIL_OVER, PAYING),
         *product(BLOCK, PAYING),
+        *product((*REVIEW, *PHASES), ["reviews.id.approve"]),
         *product(PLAIN, CHANGING),
         *product(DISPUTE, ANSWERING),
         *product(WORKER, ["worker"]),

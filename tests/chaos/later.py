@@ -12,6 +12,7 @@ from tests.support.bank import Bank
 
 __all__ = ["STORIES", "stories_past"]
 CHALLENGED = {**CARD, "payment_method": "pm_card_authenticationRequired"}
+REVIEWED = {**CARD, "payment_method": "pm_card_riskLevelElevated"}
 SCHEDULE_SECONDS = 20.0
 # A page that does not come is reloaded so often.
 RELOADS = 3
@@ -59,6 +60,15 @@ def _go_back(shopper: Shopper, address: str) -> None:
             if http.request("GET", address, redirect=False, timeout=4).status < 500:
                 return
         time.sleep(1)
+
+
+@story("payment_intents", "reviews.id.approve")
+def a_payment_approved_by_its_review(shopper: Shopper) -> None:
+    asked = {"amount": amount(shopper), "currency": "usd", "confirm": "true", **REVIEWED}
+    made = shopper.ask("/v1/payment_intents", asked)
+    shopper.followed.append(made)
+    if made.status == 200 and made.body["review"]:
+        shopper.ask(f"/v1/reviews/{made.body['review']}/approve", {})
 
 
 @story("charges", "disputes.id", "learn.after_lookup", "dispute.before_commit")

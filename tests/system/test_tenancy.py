@@ -150,6 +150,10 @@ def _dispute(owner: Client) -> str:
     return str(listed[0]["id"])
 
 
+def _review(owner: Client) -> str:
+    return str(owner.charge(source="tok_riskLevelElevated").json()["review"])
+
+
 def _event(owner: Client) -> str:
     _charge(owner)
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
@@ -167,6 +171,7 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "payouts": _payout,
     "balance_transactions": _balance_transaction,
     "disputes": _dispute,
+    "reviews": _review,
     # Under `history`, the old name of the same.
     "balance": _balance_transaction,
 }

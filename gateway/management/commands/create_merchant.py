@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from merchants.services import create_merchant
+from risk.models import RiskSettings
 
 
 class Command(BaseCommand):
@@ -21,6 +22,14 @@ class Command(BaseCommand):
             help="the metadata key that names a payment's order: an order is then paid once",
         )
 
+        parser.add_argument(
+            "--enforce-risk",
+            action="store_true",
+            help="carry the verdicts on payments out in test mode too, as in live mode",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         made = create_merchant(options["name"], order_metadata_key=options["order_metadata_key"][:40])
+        if options["enforce_risk"]:
+            RiskSettings.objects.create(merchant=made.merchant, livemode=False, enforced=True)
         self.stdout.write(json.dumps({"merchant": made.merchant.public_id, "keys": made.keys}, indent=2))
