@@ -21,8 +21,8 @@ class TwoPeople(Enum):
 class Action:
     """`carry_out` does what the approval asks for by the same service as the direct way, under the approval's public
     id as idempotency key: it may be called again after a crash. It gives what came of it, in words. A TollgateError
-    says that it can't be done, one with `retry` that it can't be done yet. `refused` hears of a refusal, in its
-    transaction."""
+    says that it can't be done, one with `retry` that it can't be done yet. `came_to_nothing` hears that it was
+    refused or has expired, in that transaction."""
 
     name: str
     title: str
@@ -32,7 +32,7 @@ class Action:
     two_people: TwoPeople = TwoPeople.ABOVE
     # Without any threshold: whether one person is enough.
     alone_without_threshold: bool = True
-    refused: Callable[[Approval], None] | None = None
+    came_to_nothing: Callable[[Approval], None] | None = None
 
 
 _actions: dict[str, Action] = {}

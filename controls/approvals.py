@@ -128,7 +128,8 @@ def carry_out(approval_pk: int) -> Approval:
 def look_after_approvals() -> int:
     """Beat's part: open ones expire, approved ones that were left behind are carried out. How many."""
     now = timezone.now()
-    expired = Approval.objects.filter(state=State.OPEN, expires_at__lte=now).update(state=State.EXPIRED)
+    late = Approval.objects.filter(state=State.OPEN, expires_at__lte=now).order_by("expires_at")
+    expired = sum(_expire(pk) for pk in list(late.values_list("pk", flat=True)[:MAX_AT_ONCE]))
     left = Approval.objects.filter(state=State.APPROVED, decided_at__lte=now - LEFT_BEHIND)
     waiting = list(left.order_by("decided_at").values_list("pk", flat=True)[:MAX_AT_ONCE])
     for pk in waiting:
@@ -138,6 +139,19 @@ def look_after_approvals() -> int:
             # The others need not wait for what is wrong with this one.
             log.exception("approval %s could not be carried out", pk)
     return expired + len(waiting)
+
+
+@transaction.atomic
+def _expire(approval_pk: int) -> bool:
+    """Whether it was still open. Its action hears that nothing will come of it."""
+    approval = Approval.objects.select_for_update(no_key=True, of=["self"]).get(pk=approval_pk)
+    if approval.state != State.OPEN:
+        return False
+    approval.state = State.EXPIRED
+    approval.save(update_fields=["state"])
+    if told := action_named(approval.action).came_to_nothing:
+        told(approval)
+    return True
 
 
 @transaction.atomic
@@ -154,6 +168,6 @@ def decide(approval_pk: int, state: str, *, checker: AbstractBaseUser, note: str
     approval.state, approval.decision, approval.decided_at = state, note, timezone.now()
     approval.checker_id = checker.pk
     approval.save(update_fields=["state", "decision", "decided_at", "checker"])
-    if state == State.REFUSED and (told := action_named(approval.action).refused):
+    if state == State.REFUSED and (told := action_named(approval.action).came_to_nothing):
         told(approval)
     return approval

@@ -45,7 +45,7 @@ def carry_out(approval: Approval) -> str:
     return f"{key} is accepted from now on."
 
 
-def refused(approval: Approval) -> None:
+def came_to_nothing(approval: Approval) -> None:
     """It never opens anything."""
     revoke_key(ApiKey.objects.get(pk=approval.parameters["key"]))
 
@@ -56,5 +56,5 @@ LIVE_KEY = Action(
     carry_out=carry_out,
     page="admin:merchants_merchant_changelist",
     two_people=TwoPeople.SWITCHED,
-    refused=refused,
+    came_to_nothing=came_to_nothing,
 )

@@ -79,7 +79,7 @@ class IssueForm(ReasonForm):
         return given
 
 
-class AddressesForm(forms.Form):
+class AddressesForm(ReasonForm):
     addresses = AddressesField()
 
 

@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from controls import live_keys
+from controls import key_addresses, live_keys
 from controls.models import Approval
 from core.audit import note
 from core.console import ReadOnlyAdmin
@@ -140,11 +140,17 @@ class KeyPages(ReadOnlyAdmin):
             return self.form_page(
                 request, form, row=key.merchant, title=f"Where {key} may be used from", button="Save"
             )
+        wanted, reason = form.cleaned_data["addresses"], form.cleaned_data["reason"]
         with transaction.atomic():
-            allow_addresses(key, form.cleaned_data["addresses"])
-            self.log_change(
-                request, key.merchant, f"{key} may be used from {', '.join(key.addresses) or 'anywhere'}."
-            )
+            if key_addresses.take_two(key):
+                once = request.POST.get("nonce", "")
+                approval = key_addresses.ask(key, wanted, maker=request.user, reason=reason, once=once)
+                note(request, "changed", f"Asks somebody to approve {approval}.", approval)
+                messages.info(request, f"Somebody else has to agree: {approval.public_id}.")
+            else:
+                allow_addresses(key, wanted)
+                said = f"{key} may be used from {key_addresses.in_words(key.addresses)}: {reason}"
+                self.log_change(request, key.merchant, said)
         return self.back_to(key.merchant)
 
     def leaked(self, request: HttpRequest) -> HttpResponse:

@@ -73,9 +73,11 @@ def carry_out(approval: Approval) -> str:
 
 def tell_refused(approval: Approval) -> None:
     """The break's history says so too."""
-    assert approval.checker is not None
     found = Break.objects.get(public_id=approval.subject)
-    breaks.tell_refused(found.pk, text=approval.decision, actor=approval.checker.get_username())
+    text, actor = approval.decision, str(approval.checker or "beat")
+    if approval.state == Approval.State.EXPIRED:
+        text = "Nobody decided in time."
+    breaks.tell_refused(found.pk, text=text, actor=actor)
 
 
 RESOLUTION = Action(
@@ -83,5 +85,5 @@ RESOLUTION = Action(
     title="Resolution of a difference",
     carry_out=carry_out,
     page="admin:reconciliation_break_changelist",
-    refused=tell_refused,
+    came_to_nothing=tell_refused,
 )

@@ -9,12 +9,12 @@ from django.contrib.sessions.models import Session
 from django.db import IntegrityError
 from django.test import Client as Browser
 
-from controls.approvals import approve, refuse
+from controls.approvals import approve, look_after_approvals, refuse
 from controls.errors import SamePerson
 from controls.models import Approval, AuditEntry, Threshold
 from core.ids import random_text
 from merchants.models import ApiKey, Merchant
-from merchants.services import NewMerchant
+from merchants.services import NewMerchant, allow_addresses
 from tests.console.conftest import Staff
 from tests.console.world import World
 from tests.support.client import Client
@@ -129,7 +129,9 @@ def test_a_restricted_key_is_made_with_what_it_may(admin: Browser, shop: NewMerc
     page = admin.get(page_of(shop.merchant)).content.decode()
     assert "charges:read refunds:write" in page and "127.0.0.1/32" in page
     key = ApiKey.objects.get(kind="restricted", last4=text[-4:])
-    admin.post(keys_path(shop.merchant, key.pk, "addresses"), {"addresses": "10.0.0.0/8"})
+    admin.post(
+        keys_path(shop.merchant, key.pk, "addresses"), {"addresses": "10.0.0.0/8", "reason": "Asked for."}
+    )
     key.refresh_from_db()
     assert key.addresses == ["10.0.0.0/8"]
 
@@ -198,6 +200,45 @@ def test_a_live_key_is_replaced_from_the_approval_on(
     approve(approval.pk, checker=two_people)
     old.refresh_from_db()
     assert not old.usable and opens(looking.url, text)
+
+
+def test_a_live_key_that_nobody_agreed_to_in_time_never_opens_anything(
+    looking: World, admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    text, approval = made(admin, keys_path(shop.merchant, "issue"), kind="sk_live_")
+    assert approval is not None
+    with looking.servers.superuser(looking.database) as raw:
+        raw.execute("SET session_replication_role = replica")
+        raw.execute("UPDATE controls_approval SET expires_at = now() WHERE id = %s", [approval.pk])
+    look_after_approvals()
+    approval.refresh_from_db()
+    assert approval.state == "expired" and not opens(looking.url, text)
+    assert ApiKey.objects.get(pk=approval.parameters["key"]).revoked_at is not None
+
+
+def test_where_a_live_key_may_be_used_from_takes_two_people(
+    admin: Browser, shop: NewMerchant, two_people: User
+) -> None:
+    Threshold.objects.create(action="key_addresses", amount_minor=0)
+    keys = ApiKey.objects.filter(merchant=shop.merchant, kind="secret")
+    live, test = keys.get(livemode=True), keys.get(livemode=False)
+    for key in (live, test):
+        path = keys_path(shop.merchant, key.pk, "addresses")
+        form = {"addresses": "10.0.0.0/8", "reason": "They moved.", "nonce": nonce(admin, path)}
+        for _twice in range(2):
+            admin.post(path, form)
+        key.refresh_from_db()
+    assert (live.addresses, test.addresses) == ([], ["10.0.0.0/8"])
+    asked = Approval.objects.get(action="key_addresses", merchant=shop.merchant)
+    assert approve(asked.pk, checker=two_people).result.endswith("may be used from 10.0.0.0/8.")
+    live.refresh_from_db()
+    assert live.addresses == ["10.0.0.0/8"]
+    path = keys_path(shop.merchant, live.pk, "addresses")
+    admin.post(path, {"addresses": "", "reason": "They moved.", "nonce": nonce(admin, path)})
+    asked = Approval.objects.get(action="key_addresses", merchant=shop.merchant, state="open")
+    allow_addresses(live, ["192.0.2.1"])
+    assert "meanwhile" in approve(asked.pk, checker=two_people).result
+    Threshold.objects.filter(action="key_addresses").delete()
 
 
 def test_a_key_that_waits_can_be_revoked_and_is_not_approved_then(
