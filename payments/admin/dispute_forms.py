@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import INPUT_CLASSES, TEXTAREA_CLASSES, UnfoldBooleanWidget
 
+from payments.admin.forms import Keyed
 from payments.evidence import (
     FILES,
     KINDS_IN_WORDS,
@@ -39,11 +40,13 @@ def _reason() -> forms.CharField:
     )
 
 
-class EvidenceForm(forms.Form):
-    """Every text there is, those that convince for this reason first; and one more file."""
+class EvidenceForm(Keyed):
+    """Every text there is, those that convince for this reason first; and one more file. `again`: it was sent before,
+    so that what it says may be what is kept."""
 
-    def __init__(self, dispute: Dispute, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, dispute: Dispute, *args: Any, again: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.again = again
         self.first = advised(dispute.reason)
         self.initial = dict(dispute.evidence)
         for name in (*self.first, *(name for name in TEXTS if name not in self.first)):
@@ -79,7 +82,8 @@ class EvidenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
         file, shows = found.get("file"), found.get("shows")
-        if not file and all(found.get(name, "") == self.initial.get(name, "") for name in TEXTS):
+        unchanged = all(found.get(name, "") == self.initial.get(name, "") for name in TEXTS)
+        if unchanged and not (file or self.again):
             raise forms.ValidationError("Nothing was changed.")
         if file and not shows:
             self.add_error("shows", "Say what the file shows: the bank sorts by it.")
@@ -91,17 +95,20 @@ class EvidenceForm(forms.Form):
             file.seek(0)
         return found
 
+    def all_texts(self) -> dict[str, str]:
+        return {name: self.cleaned_data[name] for name in TEXTS}
+
     def texts(self, dispute: Dispute) -> dict[str, str]:
         """Those that were changed."""
-        said = {name: self.cleaned_data[name] for name in TEXTS}
-        return {name: text for name, text in said.items() if text != dispute.evidence.get(name, "")}
+        said = self.all_texts().items()
+        return {name: text for name, text in said if text != dispute.evidence.get(name, "")}
 
     def new_files(self) -> dict[str, NewFile]:
         file = self.cleaned_data["file"]
         return {self.cleaned_data["shows"]: NewFile(file.name, file.read())} if file else {}
 
 
-class FinalForm(forms.Form):
+class FinalForm(Keyed):
     """For what can't be taken back."""
 
     def __init__(self, confirmation: str, *args: Any, **kwargs: Any) -> None:

@@ -4,7 +4,7 @@ answer goes through the services, with a reason."""
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Min, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
@@ -14,17 +14,13 @@ from django.utils.safestring import SafeString
 
 from core.audit import note
 from core.console import DayFilter, SelectFilter
-from core.errors import TollgateError
-from core.showing import badge, mode, money, words
+from core.showing import badge, mode, words
+from payments.admin import answering
 from payments.admin.accounts import books_of
 from payments.admin.columns import PAYMENT_FILTERS, PaymentAdmin
-from payments.admin.dispute_forms import EvidenceForm, FinalForm
 from payments.admin.story import Told
-from payments.attempts import Actor
-from payments.evidence import FILES, TEXTS
 from payments.models import Dispute, EvidenceFile, TimelineEntry
 from payments.queries import balances_of_disputes, taken_minor
-from payments.services.answer_dispute import Response, accept, respond
 from payments.showing import card_text, deadline, state_badge, who
 
 TO_ANSWER, WAITING, ENDED, ALL = "", "waiting", "ended", "all"
@@ -46,8 +42,6 @@ GUIDE = {
     "won": "The bank gave the money back, and the merchant has it again. The fee stays paid.",
     "lost": "The money stays with the cardholder, and the merchant bears it with the fee.",
 }
-SUBMITTED = "Yes, send this as the answer. Nothing can be added afterwards."
-ACCEPTED = "Yes, give up this dispute. The money stays with the cardholder."
 
 
 class QueueFilter(SelectFilter):
@@ -132,7 +126,7 @@ class DisputeAdmin(PaymentAdmin):
 
     def page(self, request: HttpRequest, dispute: Any) -> dict[str, Any]:
         charge = dispute.charge
-        open_to = _can_be_answered(dispute)
+        open_to = answering.can_be_answered(dispute)
         (balances,) = balances_of_disputes([dispute]).values()
         return {
             "title": f"Dispute {dispute.public_id}",
@@ -142,21 +136,15 @@ class DisputeAdmin(PaymentAdmin):
             "guide": GUIDE[dispute.state],
             "why": words(dispute.reason),
             "answer": _answer(dispute),
-            "may_answer": open_to and request.user.has_perm("payments.change_dispute"),
-            "may_accept": open_to
-            and not dispute.is_inquiry
-            and request.user.has_perm("payments.accept_dispute"),
+            "may_answer": open_to and request.user.has_perm(answering.ANSWER),
+            "may_accept": open_to and not dispute.is_inquiry and request.user.has_perm(answering.ACCEPT),
             "charge": charge,
             "card": card_text(charge),
             "refunded_minor": taken_minor(charge),
             "taken_minor": -sum(row.net_minor for row in balances if row.amount_minor < 0),
             "back_minor": sum(row.amount_minor for row in balances if row.amount_minor > 0),
-            "texts": [
-                (label, dispute.evidence[name])
-                for name, (label, _) in TEXTS.items()
-                if dispute.evidence.get(name)
-            ],
-            "files": _files(dispute),
+            "texts": answering.texts_of(dispute),
+            "files": answering.files_of(dispute),
             "story": books_of([f"{dispute.public_id}:opened", f"{dispute.public_id}:won"]),
             "timeline": [
                 Told(entry, who(entry.actor), [("dispute", entry.dispute_state)])
@@ -177,52 +165,13 @@ class DisputeAdmin(PaymentAdmin):
         return [*(path(way, self.admin_site.admin_view(view), name=name) for way, view, name in views), *urls]
 
     def evidence(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Writes evidence down; the bank hears nothing of it yet."""
-        dispute = self._dispute(request, pk, "payments.change_dispute")
-        if not _can_be_answered(dispute):
-            return self._too_late(request, dispute)
-        form = EvidenceForm(dispute, request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            said = Response(form.texts(dispute), files=form.new_files(), reason=form.cleaned_data["why"])
-            if self._done(request, form, dispute, "Writes evidence", lambda actor: respond(pk, said, actor)):
-                messages.success(request, "Kept. The bank sees it once you submit it.")
-                return self.back_to(dispute)
-        return self.render(
-            request,
-            "payments/dispute_evidence.html",
-            row=dispute,
-            title=f"Evidence for {dispute.public_id}",
-            form=form,
-            files=_files(dispute),
-            deadline=deadline(dispute),
-            why=words(dispute.reason),
-        )
+        return answering.evidence_page(self, request, pk)
 
     def submit(self, request: HttpRequest, pk: int) -> HttpResponse:
-        dispute = self._dispute(request, pk, "payments.change_dispute")
-        if not _can_be_answered(dispute):
-            return self._too_late(request, dispute)
-        form = FinalForm(SUBMITTED, request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            said = Response(submit=True, reason=form.cleaned_data["why"])
-            if self._done(
-                request, form, dispute, "Submits the answer", lambda actor: respond(pk, said, actor)
-            ):
-                self._tell(request, pk, "The answer is with the bank now.")
-                return self.back_to(dispute)
-        return self._final(request, dispute, form, "Submit the answer", danger=False)
+        return answering.submit_page(self, request, pk)
 
     def accept(self, request: HttpRequest, pk: int) -> HttpResponse:
-        dispute = self._dispute(request, pk, "payments.accept_dispute")
-        if not _can_be_answered(dispute):
-            return self._too_late(request, dispute)
-        form = FinalForm(ACCEPTED, request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            why = form.cleaned_data["why"]
-            if self._done(request, form, dispute, "Accepts it", lambda actor: accept(pk, actor, reason=why)):
-                self._tell(request, pk, "The dispute was given up: it is lost.")
-                return self.back_to(dispute)
-        return self._final(request, dispute, form, "Accept the dispute", danger=True)
+        return answering.accept_page(self, request, pk)
 
     def file(self, request: HttpRequest, pk: int, file_pk: int) -> HttpResponse:
         """As it was handed in, and never as a page of this console."""
@@ -235,72 +184,6 @@ class DisputeAdmin(PaymentAdmin):
         response["Content-Disposition"] = f'attachment; filename="{file.public_id}.{kind}"'
         response["Content-Security-Policy"] = "sandbox"
         return response
-
-    def _dispute(self, request: Any, pk: int, right: str) -> Dispute:
-        if not (self.has_view_permission(request) and request.user.has_perm(right)):
-            raise PermissionDenied
-        return get_object_or_404(Dispute.objects.select_related("charge", "merchant"), pk=pk)
-
-    def _too_late(self, request: HttpRequest, dispute: Dispute) -> HttpResponse:
-        messages.warning(request, f"{dispute.public_id} can't be answered any more: it was, or it has ended.")
-        return self.back_to(dispute)
-
-    def _done(
-        self, request: Any, form: Any, dispute: Dispute, what: str, do: Callable[[Actor], object]
-    ) -> bool:
-        """Whether the service took it; else the form says why not. Written down before, since nothing may be open
-        while the bank is asked."""
-        note(request, "changed", f"{what}: {form.cleaned_data['why']}", dispute)
-        actor = Actor(f"staff:{request.user.get_username()}"[:100], request.request_id)
-        try:
-            do(actor)
-        except TollgateError as error:
-            form.add_error(None, error.message)
-            return False
-        return True
-
-    def _tell(self, request: HttpRequest, pk: int, done: str) -> None:
-        if Dispute.objects.get(pk=pk).wanted:
-            messages.warning(request, "The bank has not confirmed it yet; Tollgate goes on asking.")
-        else:
-            messages.success(request, done)
-
-    def _final(
-        self, request: HttpRequest, dispute: Dispute, form: FinalForm, button: str, *, danger: bool
-    ) -> HttpResponse:
-        return self.render(
-            request,
-            "payments/dispute_final.html",
-            row=dispute,
-            title=f"{button}: {dispute.public_id}",
-            form=form,
-            button=button,
-            danger=danger,
-            deadline=deadline(dispute),
-            texts=[
-                (label, dispute.evidence[name])
-                for name, (label, _) in TEXTS.items()
-                if dispute.evidence.get(name)
-            ],
-            files=_files(dispute),
-            loss=money(dispute.amount_minor, dispute.currency),
-        )
-
-
-def _can_be_answered(dispute: Dispute) -> bool:
-    return dispute.state in Dispute.ANSWERABLE and not dispute.wanted
-
-
-def _texts(dispute: Dispute) -> list[tuple[str, str]]:
-    found = [(label, dispute.evidence.get(name, "")) for name, (label, _) in TEXTS.items()]
-    return [(label, text) for label, text in found if text]
-
-
-def _files(dispute: Dispute) -> list[tuple[str, EvidenceFile]]:
-    """Those that count, by what they show."""
-    known = {file.public_id: file for file in dispute.files.defer("content").order_by("pk")}
-    chosen = [(label, known.get(dispute.evidence.get(name, ""))) for name, label in FILES.items()]
-    return [(label, file) for label, file in chosen if file is not None]
 
 
 def _answer(dispute: Dispute) -> SafeString | str:

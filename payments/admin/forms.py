@@ -102,9 +102,14 @@ def key_of(request: Any, row: Owned, text: str, doing: str, said: dict[str, Any]
     )
 
 
+def was_used(row: Owned, key: str) -> bool:
+    """Whether the form of this key was sent before, and taken."""
+    return Claim.objects.filter(merchant=row.merchant_id, livemode=row.livemode, key=key).exists()
+
+
 def takes_two(action: str, key: str, row: Any, total_minor: int) -> bool:
     """Whether what the form of this key asks for, of the row's merchant and in its currency, needs somebody else. A
     form that was used before goes the way that it went then."""
-    if Claim.objects.filter(merchant=row.merchant_id, livemode=row.livemode, key=key).exists():
+    if was_used(row, key):
         return False
     return Approval.objects.filter(key=key).exists() or needs_second_person(action, row.currency, total_minor)

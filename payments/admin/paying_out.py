@@ -21,7 +21,7 @@ from core.showing import money, page_url
 from ledger.queries import balance
 from merchants.auth import staff_caller
 from payments import chart
-from payments.admin.forms import AmountForm, ReasonedForm, key_of, new_key, takes_two, written
+from payments.admin.forms import AmountForm, ReasonedForm, key_of, new_key, takes_two, was_used, written
 from payments.models import BankAccount, Payout
 from payments.services import approved_payout
 from payments.services.payout import NewPayout, cancel_payout, create_payout
@@ -44,7 +44,8 @@ def payout_page(console: ReadOnlyAdmin, request: HttpRequest, pk: int) -> HttpRe
     account = get_object_or_404(BankAccount.objects.select_related("merchant"), pk=pk)
     place = chart.merchant_available(account.merchant.public_id)
     available_minor = max(-balance(place, account.currency, account.livemode), 0)
-    if account.removed_at is not None or not available_minor:
+    again = was_used(account, request.POST.get("key", ""))
+    if not again and (account.removed_at is not None or not available_minor):
         why = "is not in use any more" if account.removed_at else "has nothing to be sent"
         messages.warning(request, f"{account} of {account.merchant} {why}.")
         return redirect("admin:payments_bankaccount_changelist")

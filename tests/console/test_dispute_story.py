@@ -17,7 +17,7 @@ from core.ids import random_text
 from ledger.queries import trial_balance
 from merchants.services import NewMerchant
 from payments import routing
-from payments.models import Dispute
+from payments.models import Dispute, TimelineEntry
 from payments.services.notifications import apply_notifications
 from processors.sandbox import SandboxProcessor
 from processors.vault import VaultClient
@@ -136,24 +136,62 @@ def test_who_may_write_evidence_may_not_accept_and_the_file_is_a_download(
         desks[role] = Desk.of(looking.url, user)
     here = f"/admin/payments/dispute/{dispute.pk}"
     said = {"uncategorized_text": "It was sent.", "why": "We have the slip"}
-    assert "Kept." in desks["support"].post(f"{here}/evidence/", said)
+    assert "Kept." in answered(desks["support"], f"{here}/evidence/", said)
     assert "It was sent." in desks["support"].get(f"{here}/change/")
-    assert "card number" in desks["support"].post(
-        f"{here}/evidence/", said | {"uncategorized_text": "4242424242424242"}
-    )
-    assert "Nothing was changed" in desks["support"].post(f"{here}/evidence/", said)
+    number = said | {"uncategorized_text": "4242424242424242"}
+    assert "card number" in answered(desks["support"], f"{here}/evidence/", number)
+    assert "Nothing was changed" in answered(desks["support"], f"{here}/evidence/", said)
+    assert "This form is damaged" in desks["support"].post(f"{here}/evidence/", said)
     assert desks["support"].knock("POST", f"{here}/accept/")[0] == 403
-    without = desks["finance"].post(f"{here}/accept/", {"why": "Our mistake"})
+    without = answered(desks["finance"], f"{here}/accept/", {"why": "Our mistake"})
     assert "This field is required" in without
     assert Dispute.objects.get(pk=dispute.pk).state == "needs_response"
-    done = desks["finance"].post(f"{here}/accept/", {"why": "Our mistake", "confirmed": "on"})
-    assert "it is lost" in done
-    assert "Our mistake" in done
+    form = desks["finance"].form(f"{here}/accept/") | {"why": "Our mistake", "confirmed": "on"}
+    for done in (desks["finance"].post(f"{here}/accept/", form) for _ in range(2)):
+        assert "it is lost" in done
+        assert "Our mistake" in done
     assert Dispute.objects.get(pk=dispute.pk).state == "lost"
+    assert TimelineEntry.objects.filter(dispute=dispute, kind="dispute.accepting").count() == 1
     # Nothing more can be done about it.
     assert "be answered any more" in desks["finance"].post(f"{here}/evidence/", said)
     refused = api.post("/v1/refunds", {"charge": dispute.charge.public_id})
     assert refused.json()["error"]["code"] == "charge_disputed"
+
+
+def test_an_answer_that_is_sent_again_is_given_once_and_shows_what_became_of_it(
+    looking: World, api: Client, bank: str
+) -> None:
+    """A double click, and a reload after a time-out; of a form that was used before, whatever happened meanwhile."""
+    dispute = disputed(looking, api, bank)
+    reference = dispute.charge.operations.get().public_id
+    desk = Desk.of(looking.url, person("view_dispute", "change_dispute"))
+    here = f"/admin/payments/dispute/{dispute.pk}"
+    text = {"uncategorized_text": "under_review_please", "why": "We have the slip"}
+    evidence = desk.form(f"{here}/evidence/") | text
+    submit = desk.form(f"{here}/submit/") | {"why": "All is there", "confirmed": "on"}
+    for pages in (at_once(desk, f"{here}/evidence/", evidence), [desk.post(f"{here}/evidence/", evidence)]):
+        assert all("Kept. The bank sees it once you submit it." in page for page in pages)
+    other = evidence | {"uncategorized_text": "Something else"}
+    assert "can only be used with the same parameters" in desk.post(f"{here}/evidence/", other)
+    for page in at_once(desk, f"{here}/submit/", submit):
+        assert "The answer is with the bank now" in page or "is being sent right now" in page
+    assert "The answer is with the bank now" in desk.post(f"{here}/submit/", submit)
+    assert "Kept." in desk.post(f"{here}/evidence/", evidence)
+    assert (newest(bank, reference) or {})["submissions"] == 1
+    kinds = [entry.kind for entry in TimelineEntry.objects.filter(dispute=dispute).order_by("pk")]
+    assert [kinds.count(kind) for kind in ("dispute.evidence", "dispute.submitting")] == [1, 1]
+
+
+def answered(desk: Desk, path: str, said: dict[str, str]) -> str:
+    """What the person sees who opened the form and filled it in."""
+    return desk.post(path, desk.form(path) | said)
+
+
+def at_once(desk: Desk, path: str, form: dict[str, str]) -> list[str]:
+    """What the two requests of a double click show."""
+    windows = [Desk(desk.url, desk.username, dict(desk.cookies)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda window: window.post(path, form), windows))
 
 
 def test_the_queue_takes_as_many_queries_for_many_disputes_as_for_few(

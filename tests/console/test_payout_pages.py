@@ -82,6 +82,10 @@ def test_a_merchant_is_paid_out_once_and_it_is_called_back(looking: World, accou
     assert "can&#x27;t be canceled" in desk.post(
         path, {**desk.form(path), "confirmed": "on", "reason": "Once more."}
     )
+    form = filled(desk, account, amount="100.00")
+    for page in (desk.post(path_of(account), form), desk.post(path_of(account), form)):
+        assert "100.00 EUR are on their way" in page
+    assert "has nothing to be sent" in desk.get(path_of(account))
 
 
 def test_above_the_threshold_somebody_else_decides(looking: World, account: BankAccount) -> None:
