@@ -37,15 +37,29 @@ class TermsAdmin(Exportable, Audited, ModelAdmin):  # type: ignore[misc]  # unfo
     list_display = [
         "merchant",
         "payout_interval",
-        "payout_minimum_minor",
-        "reserve_basis_points",
-        "debt_limit_minor",
+        "payouts_from",
+        "reserve",
+        "debt_limit",
     ]
     list_filter = ["payout_interval"]
     list_select_related = ["merchant"]
     ordering = ["merchant__name", "pk"]
     search_fields = ["merchant__name", "merchant__public_id__exact"]
     actions = None
+
+    @admin.display(description="Payouts from (smallest unit)", ordering="payout_minimum_minor")
+    def payouts_from(self, terms: Terms) -> int:
+        return terms.payout_minimum_minor
+
+    @admin.display(description="Held back", ordering="reserve_basis_points")
+    def reserve(self, terms: Terms) -> str:
+        if not terms.reserve_basis_points:
+            return "–"
+        return f"{terms.reserve_basis_points / 100:g} % for {terms.reserve_days} days"
+
+    @admin.display(description="Debt at most (smallest unit)", ordering="debt_limit_minor")
+    def debt_limit(self, terms: Terms) -> str | int:
+        return "No limit" if terms.debt_limit_minor is None else terms.debt_limit_minor
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["merchant"] if obj else []
