@@ -1,6 +1,6 @@
 """How the console words payments: states with their colours, cards, and who did it."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -61,7 +61,12 @@ def deadline(dispute: Dispute) -> SafeString | str:
     """How long there still is to answer, and until when; nothing for one that can't be answered any more."""
     if dispute.state not in Dispute.ANSWERABLE or dispute.due_by is None:
         return "–"
-    left = dispute.due_by - timezone.now()
+    return time_left(dispute.due_by)
+
+
+def time_left(due: datetime) -> SafeString:
+    """How long there still is, and until when."""
+    left = due - timezone.now()
     days = left.days
     if left.total_seconds() <= 0:
         sign = badge("Too late", "bad")
@@ -69,7 +74,7 @@ def deadline(dispute: Dispute) -> SafeString | str:
         sign = badge(f"{int(left.total_seconds() // 3600)} hours left", "bad")
     else:
         sign = badge(f"{days} day{'' if days == 1 else 's'} left", "open" if days < 3 else "quiet")
-    until = dispute.due_by.astimezone(UTC)
+    until = due.astimezone(UTC)
     return format_html(
         '<span class="tg-deadline">{} <time datetime="{}" title="{}">{} <small>UTC</small></time></span>',
         sign,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from risk.facts import FIELDS, GROUPS, Field, value
+from risk.facts import FIELDS, GROUPS, UNKNOWN, Field, value
 from risk.language import Program, conditions, paths_in
 from risk.models import Decision, RuleVersion, Verdict
 
@@ -178,4 +178,4 @@ def _lists(facts: Mapping[str, Any], group: str) -> list[Field]:
 
 def _shown(facts: Mapping[str, Any], one: Field, asked: bool) -> Shown:
     found = value(facts, one.path)
-    return Shown(one, found, one.type == "bool" or found != one.neutral, asked)
+    return Shown(one, found, one.type == "bool" or found not in (UNKNOWN, ""), asked)

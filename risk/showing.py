@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from core.money import CURRENCIES
 from core.showing import badge, money
-from risk.facts import Field, Kind
-from risk.models import Decision, RuleVersion, Verdict
+from risk.facts import UNKNOWN, Field, Kind
+from risk.models import Decision, Review, RuleVersion, Verdict
 
 State = RuleVersion.State
 VERDICTS = {
@@ -25,6 +25,13 @@ STATES = {
     State.LIVE: ("Live: decides", "good"),
     State.RETIRED: ("Retired", "quiet"),
 }
+REVIEWS = {
+    Review.State.OPEN: ("To decide", "open"),
+    Review.State.APPROVED: ("Approved", "good"),
+    Review.State.REJECTED: ("Rejected", "bad"),
+    Review.State.EXPIRED: ("Nobody decided", "quiet"),
+    Review.State.CLOSED: ("Given up", "quiet"),
+}
 LEVELS = {"normal": "good", "elevated": "open", "highest": "bad", "not_assessed": "quiet"}
 KINDS: dict[Kind, str] = {"int": "number", "string": "text", "bool": "yes or no"}
 # Amounts among the facts, and where their currency stands.
@@ -37,6 +44,10 @@ def verdict(action: str) -> SafeString:
 
 def rule_state(state: str) -> SafeString:
     return badge(*STATES[State(state)])
+
+
+def review_state(review: Review) -> SafeString:
+    return badge(*REVIEWS[Review.State(review.state)])
 
 
 def level(decision: Decision) -> SafeString:
@@ -53,7 +64,7 @@ def fact(one: Field, value: Any, facts: Any) -> str:
     """A fact as people read it."""
     if one.type == "bool":
         return "yes" if value else "no"
-    if value in (one.neutral, ""):
+    if value in (UNKNOWN, ""):
         return "not known"
     currency = facts.get("payment", {}).get("currency", "")
     if one.path in MONEY and currency in CURRENCIES:

@@ -17,6 +17,8 @@ from payments.admin.possible import doubts, possible
 from payments.admin.story import story_of
 from payments.models import Charge, Refund
 from payments.showing import card_text, shown_state, state_badge
+from risk.explaining import explain
+from risk.models import Review
 
 REFUNDED = (
     Refund.objects.filter(charge=OuterRef("pk"), state=Refund.State.SUCCEEDED, voids=False)
@@ -92,6 +94,8 @@ class ChargeAdmin(PaymentAdmin):
             "possible": possible(request, charge, story),
             "doubts": doubts(story),
             "may_decide": doubting.may_decide(request),
+            "explained": explain(charge.decision) if charge.decision else None,
+            "review": Review.objects.filter(public_id=charge.review).first() if charge.review else None,
         }
 
     def get_urls(self) -> list[URLPattern]:

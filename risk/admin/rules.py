@@ -27,6 +27,7 @@ from risk.services.rules import write_rule, write_version
 from risk.showing import difference
 
 State = RuleVersion.State
+MAX_RETIRED = 50
 # How they stand in the list: what decides first.
 ORDER = [State.LIVE, State.SHADOW, State.DRAFT, State.RETIRED]
 
@@ -78,13 +79,14 @@ class RuleAdmin(ReadOnlyAdmin):
             return redirect(page_url(found))
         livemode = request.GET.get("mode") == "live"
         seen, matched = matches_lately(livemode)
-        rows = RuleVersion.objects.filter(rule__livemode=livemode).select_related("rule__merchant")
+        versions = _in_use(livemode) + _retired(livemode)
         shown = [
             (
                 state,
                 [
                     (row, matched.get((row.rule.public_id, row.number), 0))
-                    for row in rows.filter(state=state).order_by("rule__name", "-number")
+                    for row in versions
+                    if row.state == state
                 ],
             )
             for state in ORDER
@@ -94,7 +96,7 @@ class RuleAdmin(ReadOnlyAdmin):
             "risk/rules.html",
             title="Risk rules",
             livemode=livemode,
-            groups=[(state, found) for state, found in shown if found or state == State.LIVE],
+            groups=[(state, rows) for state, rows in shown if rows or state == State.LIVE],
             seen=seen,
             is_newest=seen == LATELY,
             may_write=self.may_write(request),
@@ -228,6 +230,17 @@ class RuleAdmin(ReadOnlyAdmin):
             nonce=open_form(request),
             **context,
         )
+
+
+def _in_use(livemode: bool) -> list[RuleVersion]:
+    rows = RuleVersion.objects.filter(rule__livemode=livemode).exclude(state=State.RETIRED)
+    return list(rows.select_related("rule__merchant").order_by("rule__name", "-number"))
+
+
+def _retired(livemode: bool) -> list[RuleVersion]:
+    """The latest of them; each rule's page has all of its own."""
+    rows = RuleVersion.objects.filter(rule__livemode=livemode, state=State.RETIRED)
+    return list(rows.select_related("rule__merchant").order_by("-pk")[:MAX_RETIRED])
 
 
 def _begun(request: HttpRequest) -> dict[str, str]:

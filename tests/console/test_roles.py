@@ -22,6 +22,7 @@ from merchants.services import create_merchant
 from payments.models import ProcessorHealth, RoutingRule
 from payments.services.routing_rules import place_rule
 from receipts.models import ReceiptSetting
+from risk.services.rules import write_rule
 from tests.console.desk import Desk
 from tests.console.doors import ACTIONS, NOBODY, NOT_TRIED, who
 from tests.console.screenshots import listen
@@ -34,7 +35,7 @@ TRIED_WITHOUT_A_ROW = (
     *("payments_payout", "receipts_receipt", "ledger_ledgerseal"),
     *("reconciliation_break", "reconciliation_reportfile", "reconciliation_upload"),
     "webhooks_notification",
-    *("payments_dispute", "payments_bankaccount", "payments_terms"),
+    *("payments_dispute", "payments_bankaccount", "payments_terms", "risk_review"),
 )
 UNKNOWN = "{} are in no role's table: say in tests/console/doors.py who may, and in gateway/roles.py why."
 
@@ -100,6 +101,15 @@ def rows(looking: World) -> Iterator[dict[str, Any]]:
     _health, made_health = ProcessorHealth.objects.get_or_create(processor="sandbox")
     targets = [{"processor": "sandbox", "percent": 100}]
     place_rule(RoutingRule(livemode=False, name="Tried", targets=targets), position=1)
+    write_rule(
+        name="Tried",
+        livemode=False,
+        merchant=None,
+        expression="payment.amount > 1",
+        action="block",
+        actor="otto",
+        reason="Tried.",
+    )
     User.objects.create_user(f"tried-{random_text(6)}", is_staff=True)
     found = {}
     for table in tables():
@@ -130,7 +140,14 @@ def people(looking: World) -> dict[str, Desk]:
 def address(door: Door, rows: dict[str, Any]) -> str:
     table = next((name for name in rows if door.name.startswith(name)), "merchants_merchant")
     key = ApiKey.objects.filter(merchant=rows["merchants_merchant"]).values_list("pk", flat=True).first()
-    known = {"app_label": "payments", "key_pk": key, "name": "sandbox", "kind": "csv", "mode": "live"}
+    known = {
+        "app_label": "payments",
+        "key_pk": key,
+        "name": "sandbox",
+        "kind": "csv",
+        "mode": "live",
+        "to": "live",
+    }
     values = {name: known.get(name, rows[table]) for name in door.parameters}
     return reverse(f"{door.space}{door.name}", kwargs=values)
 
