@@ -21,6 +21,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Operations", "sync_alt", "payments_operation"),
     ],
     "Risk": [
+        ("Reviews", "front_hand", "risk_review"),
         ("Decisions", "policy", "risk_decision"),
         ("Rules", "shield", "risk_rule"),
     ],

@@ -21,6 +21,8 @@ from payments.models import Charge
 from payments.services.bank_accounts import name_bank_account
 from payments.services.disputes import learn_disputes
 from reconciliation.services.importing import import_report
+from risk.models import Review, Rule, RuleVersion
+from risk.services.rules import move_version, write_rule, write_version
 from tests.console.browser import chromium, log_in, open_page
 from tests.console.world import World, start_world
 from tests.reconciliation.desk import Desk as Bookkeeper
@@ -93,6 +95,7 @@ def a_days_business(world: World, receiver: Receiver) -> str:
     bank.fault("no_answer", times=1)
     made[1][0].charge(amount=18_000, description="Order 1052, rain jacket")
     what_needs_people(world, shops)
+    what_is_risky(Client(world.url, shops[0].keys["sk_test"]))
     while relay():
         pass
     deliver_due()
@@ -150,6 +153,29 @@ def what_needs_people(world: World, shops: list[NewMerchant]) -> None:
         ask_for_approval(wish, key=charge_id, maker=otto, reason="The customer sent it back.")
 
 
+def what_is_risky(client: Client) -> None:
+    """A rule with two versions, of which one decides; and a payment that is held for review."""
+    client.charge(amount=84_000, description="Order 1057, camera", source="tok_riskLevelElevated")
+    said: Any = {"actor": "maria", "reason": "Large first payments came back as disputes."}
+    first = write_rule(
+        name="Large first payment",
+        livemode=False,
+        merchant=None,
+        expression="payment.amount_base >= 80000 && history.email_payments == 0",
+        action="review",
+        **said,
+    )
+    move_version(first.pk, RuleVersion.State.LIVE, **said)
+    after = write_version(
+        first.rule_id,
+        expression="payment.amount_base >= 80000 && history.email_payments == 0 && card.funding == 'prepaid'",
+        action="review",
+        actor="otto",
+        reason="Most of them are prepaid.",
+    )
+    move_version(after.pk, RuleVersion.State.SHADOW, actor="otto", reason="For a week.")
+
+
 # What people look at all day; in this order docs/console.md shows them.
 PAGES = {
     "home": "",
@@ -160,14 +186,21 @@ PAGES = {
     "payouts": "payments/payout/",
     "approvals": "controls/approval/",
     "trial-balance": "ledger/ledgeraccount/trial-balance/",
+    "risk-rule": "risk/rule/?q={rule}",
+    "review": "risk/review/?q={review}",
 }
 
 
 def take_all(page: Page, url: str, folder: Path, charge: str, suffix: str = "") -> None:
+    ids = {
+        "charge": charge,
+        "rule": Rule.objects.latest("pk").public_id,
+        "review": Review.objects.latest("pk").public_id,
+    }
     for name, path in PAGES.items():
-        page.goto(f"{url}/admin/{path.format(charge=charge)}")
-        if name == "charge":
-            page.click(f"text={charge}")
+        page.goto(f"{url}/admin/{path.format(**ids)}")
+        if name in ("charge", "review"):
+            page.click(f"text={ids[name]}")
         take(page, folder / f"{name}{suffix}.png")
 
 

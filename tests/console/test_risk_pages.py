@@ -14,9 +14,9 @@ from controls.models import Approval, AuditEntry, Threshold
 from core.ids import random_text
 from merchants.services import NewMerchant
 from payments.models import Charge
-from risk.models import BackTest, Decision, RiskSettings, Rule, RuleVersion
-from tests.console.conftest import Staff
-from tests.console.desk import HIDDEN
+from risk.models import BackTest, Decision, Review, RiskSettings, Rule, RuleVersion
+from tests.console.conftest import Staff, person
+from tests.console.desk import HIDDEN, Desk
 from tests.console.world import World
 from tests.support.client import Client
 from tests.support.eventually import eventually
@@ -212,3 +212,60 @@ def test_decisions_are_listed_filtered_and_taken_as_a_file(
     file = b"".join(analyst.get("/admin/risk/decision/export/", own).streaming_content).decode()  # type: ignore[attr-defined]
     assert decision.charge in file and "took_microseconds" in file
     assert Decision.objects.filter(pk=decision.pk, effective="allow").exists()
+
+
+def held(api: Client, amount: int) -> Review:
+    charge = api.charge(amount=amount, source="tok_riskLevelElevated").json()["id"]
+    return Review.objects.get(charge=charge)
+
+
+@pytest.fixture
+def reviewer(looking: World) -> tuple[Desk, Browser]:
+    """The same person at the running gateway, which calls the bank, and inside this process."""
+    user = person("view_review", "change_review", "view_charge", "view_decision")
+    browser = Browser()
+    browser.force_login(user)
+    return Desk.of(looking.url, user), browser
+
+
+def test_a_payment_that_is_held_is_in_the_queue_with_its_reasons_and_is_decided_once(
+    api: Client, shop: NewMerchant, reviewer: tuple[Desk, Browser]
+) -> None:
+    desk, browser = reviewer
+    first, second = held(api, 64_900), held(api, 12_000)
+    own = {"merchant": str(shop.merchant.pk)}
+    queue = page(browser, "/admin/risk/review/", **own)
+    assert queue.index(first.public_id) < queue.index(second.public_id)
+    assert "649.00 USD" in queue and "hours left" in queue
+    home: Any = browser.get("/admin/")
+    assert [tile.alarm for tile in home.context["tiles"] if tile.title == "Reviews"] == [True]
+    assert browser.get("/admin/find/", {"q": first.public_id}).status_code == 302
+    shown = page(browser, f"/admin/risk/review/{first.pk}/change/")
+    for text in (
+        "The card holds this money",
+        "Held for review.",
+        "What was known",
+        "It is rejected",
+        "Shares its",
+    ):
+        assert text in shown, text
+    charge = Charge.objects.get(public_id=first.charge)
+    on_charge = page(browser, f"/admin/payments/charge/{charge.pk}/change/")
+    assert "Review it" in on_charge and "Held for review." in on_charge
+
+    fields = {"key": f"console_{random_text(24)}", "reason": "Called them.", "confirmed": "on"}
+    for _ in range(2):
+        answer = desk.post(f"/admin/risk/review/{first.pk}/approve/", fields)
+    assert "Called them." in answer
+    charge = Charge.objects.get(pk=charge.pk)
+    assert (charge.state, charge.captured_minor) == ("captured", 64_900)
+    late = desk.post(
+        f"/admin/risk/review/{first.pk}/reject/", {**fields, "key": f"console_{random_text(24)}"}
+    )
+    assert "Reject" in late and Charge.objects.get(pk=charge.pk).state == "captured"
+    assert first.public_id not in page(browser, "/admin/risk/review/", **own)
+    assert first.public_id in page(browser, "/admin/risk/review/", **own, queue="ended")
+    desk.post(f"/admin/risk/review/{second.pk}/reject/", {**fields, "key": f"console_{random_text(24)}"})
+    assert Charge.objects.get(public_id=second.charge).state == "voided"
+    entry = AuditEntry.objects.filter(model="risk.review", object_id=str(second.pk)).latest("pk")
+    assert entry.summary == "Rejects what is held for review: Called them."
