@@ -13,6 +13,8 @@ from tests.fuzz.world import World
 
 Act = Callable[[], object]
 CARDS = ("pm_card_visa", "pm_card_mastercard", "tok_visa")
+# What is held for review, and what is blocked.
+RISKY = ("pm_card_riskLevelElevated", "pm_card_radarBlock")
 METHODS = ("automatic", "manual", "automatic_async")
 
 
@@ -33,6 +35,9 @@ class Deed(StrEnum):
     SWEEP = "sweep"
     LOOK_AFTER = "look after"
     NOTIFICATIONS = "apply notifications"
+    APPROVE = "approve a review"
+    REJECT = "reject a review"
+    END_REVIEWS = "end reviews"
     ANSWER = "answer a dispute"
     LOOK_AFTER_DISPUTES = "look after disputes"
     FIND_DISPUTES = "find disputes"
@@ -81,6 +86,9 @@ def _suits(seen: Seen, deed: Deed, target: Target) -> bool:
         case Deed.PAY_OUT | Deed.CALL_BACK | Deed.AVAILABLE | Deed.LOOK_AFTER_PAYOUTS:
             # They are about what the merchant has, not about one payment.
             return True
+        case Deed.APPROVE | Deed.REJECT | Deed.END_REVIEWS:
+            review = seen.review_of(charge) if charge else None
+            return review is not None and bool(review.state == "open")
         case Deed.COME_BACK:
             return bool(state == "requires_action")
         case _:
@@ -126,6 +134,12 @@ def prepare(world: World, deed: Deed, target: Target, part: int) -> Act:
             return world.make_available
         case Deed.LOOK_AFTER_PAYOUTS:
             return world.look_after_payouts
+        case Deed.APPROVE if charge is not None and charge.review:
+            return _posting(world, f"/v1/reviews/{charge.review}/approve", {})
+        case Deed.REJECT if charge is not None and charge.review:
+            return lambda: world.reject(charge.review)
+        case Deed.END_REVIEWS:
+            return world.end_reviews
         case Deed.UPDATE:
             return _posting(world, here, _changes(intent, part))
         case Deed.DESCRIBE if charge is not None:

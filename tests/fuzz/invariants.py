@@ -106,6 +106,30 @@ def told_states(seen: Seen, prefix: str) -> dict[int, list[str]]:
 
 
 @always
+def nobody_is_asked_for_what_is_blocked(seen: Seen) -> None:
+    for charge in seen.charges.values():
+        assert charge.late_of_id or charge.decision_id in seen.decisions, f"{charge.public_id} was not judged"
+        if seen.blocked(charge):
+            assert charge.state == "failed" and not seen.operations_of(charge), charge
+
+
+@always
+def nothing_is_captured_before_its_review_is_approved(seen: Seen) -> None:
+    for charge in seen.charges.values():
+        if charge.late_of_id or seen.decisions[charge.decision_id].effective != "review":
+            continue
+        assert not seen.operations_of(charge, "sale"), charge
+        review = seen.review_of(charge)
+        assert (review is not None) == (charge.capture_before is not None), charge
+        if review is None:
+            continue
+        assert review.state != "open" or charge.state == "authorized", (review, charge)
+        assert charge.state != "captured" or review.state == "approved", (review, charge)
+        told = Counter({"review.opened": 1, "review.closed": int(review.state != "open")})
+        assert Counter(seen.events_of(review)) == told, review
+
+
+@always
 def captured_is_at_most_authorized(seen: Seen) -> None:
     for charge in seen.charges.values():
         captured = charge.captured_minor
@@ -211,7 +235,7 @@ def an_unknown_outcome_is_no_failure(seen: Seen) -> None:
     """Where we say that nothing is taken or held, the bank agrees."""
     excused = _excused(seen)
     for charge in seen.charges.values():
-        if charge.state not in ("failed", "voided", "expired"):
+        if charge.state not in ("failed", "voided", "expired") or seen.blocked(charge):
             continue
         bank = seen.bank(charge.processor)
         for operation in seen.operations_of(charge, "sale", "authorize"):
@@ -300,6 +324,9 @@ def every_change_has_its_event(seen: Seen) -> None:
     for intent in seen.intents.values():
         if not intent.implicit:
             expected = _events_of_intent(told[intent.id])
+            # An attempt that is blocked leaves the intent where it waits for another card.
+            blocked = sum(seen.blocked(charge) for charge in seen.charges_of(intent))
+            expected["payment_intent.payment_failed"] += blocked
             same_events(intent, seen.events_of(intent), expected, set(INTENT_EVENTS.values()))
 
 
@@ -351,7 +378,7 @@ def same_events(row: Row, told: list[str], expected: Counter[str], types: set[st
 def every_event_has_its_object_and_goes_out(seen: Seen) -> None:
     objects: dict[str, Any] = {
         row.public_id: row
-        for rows in (seen.intents, seen.charges, seen.refunds, seen.disputes, seen.payouts)
+        for rows in (seen.intents, seen.charges, seen.refunds, seen.disputes, seen.payouts, seen.reviews)
         for row in rows.values()
     }
     for event in seen.events:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from payments import health
-from tests.fuzz.deeds import CARDS, METHODS, Deed, prepare, target_of
+from tests.fuzz.deeds import CARDS, METHODS, RISKY, Deed, prepare, target_of
 from tests.fuzz.steps import Steps
 from tests.fuzz.street import Faults, Look, Meanwhile, Order, fault_points, in_threads
 
@@ -32,6 +32,8 @@ CALLS = [
     Deed.SWEEP,
     Deed.ANSWER,
     Deed.PAY_OUT,
+    Deed.APPROVE,
+    Deed.REJECT,
 ]
 
 picks = st.integers(0, 7)
@@ -77,6 +79,22 @@ class Gateway(Steps):
         with self.step("a payment", Faults((mood,))):
             self.post_intent(capture_method=method, payment_method=CARDS[0], confirm="true")
 
+    @rule(
+        card=st.sampled_from((*RISKY, RISKY[0])),
+        capture=st.booleans(),
+        ends=st.sampled_from([Deed.APPROVE, Deed.REJECT, Deed.END_REVIEWS, Deed.CAPTURE, None]),
+    )
+    def a_risky_charge(self, card: str, capture: bool, ends: Deed | None) -> None:
+        """Held until somebody has looked, who perhaps does at once; or blocked."""
+        with self.step("a risky charge"):
+            self.post_charge(capture=capture, source=card)
+        if ends:
+            self.do(ends, 0, 0)
+
+    @rule(deed=st.sampled_from([Deed.APPROVE, Deed.REJECT, Deed.END_REVIEWS]), pick=picks, faults=faults)
+    def decide(self, deed: Deed, pick: int, faults: Faults) -> None:
+        self.do(deed, pick, 0, faults)
+
     @rule(amount=amounts, currency=currencies, order=orders, capture=st.booleans(), faults=faults)
     def charge(self, amount: int, currency: str, order: str | None, capture: bool, faults: Faults) -> None:
         with self.step("charge", faults):
@@ -87,7 +105,7 @@ class Gateway(Steps):
         currency=currencies,
         order=orders,
         method=methods,
-        card=st.sampled_from((*CARDS, None)),
+        card=st.sampled_from((*CARDS, *RISKY, None)),
         confirm=st.booleans(),
         picky=rarely,
         faults=faults,

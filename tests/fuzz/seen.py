@@ -21,6 +21,8 @@ CHANGING = {
     "payouts": "payments_payout",
     "balances": "payments_balancetransaction",
     "claims": "idempotency_claim",
+    "reviews": "risk_review",
+    "decisions": "risk_decision",
 }
 GROWING = {
     "timeline": "SELECT * FROM payments_timelineentry WHERE id > %s ORDER BY id",
@@ -38,6 +40,7 @@ APPEND_ONLY = (
     "ledger_transaction",
     "payments_timelineentry",
     "webhooks_event",
+    "risk_decision",
 )
 # What every row of the table says, and what those said that were there before.
 DIGEST = """
@@ -63,6 +66,8 @@ class Seen:
     payouts: dict[int, Row] = field(default_factory=dict)
     balances: dict[int, Row] = field(default_factory=dict)
     claims: dict[int, Row] = field(default_factory=dict)
+    reviews: dict[int, Row] = field(default_factory=dict)
+    decisions: dict[int, Row] = field(default_factory=dict)
     timeline: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
@@ -81,6 +86,12 @@ class Seen:
 
     def disputes_of(self, charge: Row) -> list[Row]:
         return [dispute for dispute in self.disputes.values() if dispute.charge_id == charge.id]
+
+    def review_of(self, charge: Row) -> Row | None:
+        return next((each for each in self.reviews.values() if each.charge == charge.public_id), None)
+
+    def blocked(self, charge: Row) -> bool:
+        return charge.decision_id is not None and self.decisions[charge.decision_id].effective == "block"
 
     def operation_of(self, payout: Row) -> Row:
         return next(each for each in self.operations.values() if each.payout_id == payout.id)

@@ -81,12 +81,18 @@ class Steps(RuleBasedStateMachine):
         return prepare(self.world, deed, target, part)
 
     def post_charge(
-        self, amount: int = 10_000, *, capture: bool = True, currency: str = "usd", order: str | None = None
+        self,
+        amount: int = 10_000,
+        *,
+        capture: bool = True,
+        currency: str = "usd",
+        order: str | None = None,
+        source: str = "tok_visa",
     ) -> None:
         asked = {
             "amount": amount,
             "currency": currency,
-            "source": "tok_visa",
+            "source": source,
             "capture": str(capture).lower(),
             "order_reference": order,
         }

@@ -23,6 +23,8 @@ from idempotency.keys import Key
 from merchants.services import create_merchant
 from payments import health, routing
 from payments.addresses import return_address
+from payments.attempts import Actor
+from payments.errors import CallInProgress, ReviewClosed
 from payments.services import breaker
 from payments.services.answer_dispute import look_after_disputes
 from payments.services.available import make_available
@@ -32,6 +34,8 @@ from payments.services.look_after import look_after_charges
 from payments.services.look_after_payouts import look_after_payouts
 from payments.services.notifications import apply_notifications
 from payments.services.resume import sweep_operations
+from payments.services.reviews import look_after_reviews, reject_review
+from risk.models import Review
 from tests.conftest import point_django_at, point_redis_at
 from tests.fuzz.bank import Bank
 from tests.fuzz.seen import Seen, look
@@ -162,6 +166,21 @@ class World:
         )
         self.run(look_after_charges, "beat looks after charges")
 
+    def end_reviews(self) -> None:
+        self.superuser.execute("UPDATE risk_review SET next_look_at = now() WHERE next_look_at IS NOT NULL")
+        self.run(look_after_reviews, "beat ends reviews")
+
+    def reject(self, review: str) -> None:
+        """As a person in the console does."""
+
+        def decide() -> str:
+            try:
+                return reject_review(Review.objects.get(public_id=review), actor=Actor("fuzz")).body
+            except (ReviewClosed, CallInProgress) as error:
+                return error.message
+
+        self.run(decide, f"a person rejects {review}")
+
     def look_after_disputes(self) -> None:
         self.superuser.execute(
             "UPDATE payments_dispute SET next_look_at = now() - interval '1 s' WHERE next_look_at IS NOT NULL"
@@ -240,6 +259,7 @@ WAITING = {
         "created_at action_until capture_before next_look_at",
         "state IN ('requires_action', 'authorized')",
     ),
+    "risk_review": ("due_at next_look_at", "state = 'open'"),
     "payments_balancetransaction": ("available_on", "state = 'pending'"),
     "idempotency_claim": ("lease_until", "answered_at IS NULL"),
     "webhooks_notification": ("next_attempt_at", "next_attempt_at IS NOT NULL"),

@@ -30,7 +30,7 @@ from risk.services import assess as assessing
 from tests.conftest import Books
 from tests.payments.test_phases import sends as sends
 from tests.support.rules import Written, enforce, write_rules
-from tests.support.scripted import ScriptedBank, ScriptedVault
+from tests.support.scripted import ScriptedBank
 from webhooks.models import Event
 
 CHARGE = NewCharge(10_000, "usd", "tok_visa", receipt_email="Jenny@Example.com", device="rse_1")
@@ -369,16 +369,10 @@ def _told_of_operation(raw: psycopg.Connection, charge: Charge, public_id: str) 
 
 
 def test_the_test_card_is_blocked_whether_enforced_or_not(
-    caller: Caller, bank: ScriptedBank, key: Any, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, bank: ScriptedBank, key: Any
 ) -> None:
-    class Vault(ScriptedVault):
-        def token(self, token_id: str, merchant: str, livemode: bool) -> Any:
-            found = super().token(token_id, merchant, livemode)
-            assert found is not None
-            return replace(found, bin="410000", last4="0019")
-
-    monkeypatch.setattr(routing, "vault", Vault)
-    answer = create_charge(caller=caller, asked=CHARGE, key=key("k"))
+    blocked = replace(CHARGE, source="tok_radarBlock")
+    answer = create_charge(caller=caller, asked=blocked, key=key("k"))
     assert json.loads(answer.body)["error"]["decline_code"] == "fraudulent"
     event = Event.objects.get(merchant_id=caller.merchant_id)
     assert event.data["outcome"]["reason"] == "highest_risk_level"

@@ -88,11 +88,16 @@ class ScriptedBank:
         return self.done.setdefault(request.reference, yes)
 
 
+# First and last digits of the test cards whose verdict is always the same, by a part of their tokens' names.
+DIGITS = {"riskLevelElevated": ("400000", "9235"), "radarBlock": ("410000", "0019")}
+
+
 class ScriptedVault:
     """Knows every token, as a Visa."""
 
     def token(self, token_id: str, merchant: str, livemode: bool) -> TokenDetails | None:
         shown: dict[str, Any] = {}
+        bin, last4 = DIGITS.get(token_id.rpartition("_")[2], ("424242", "4242"))
         return TokenDetails(
             id=token_id,
             livemode=livemode,
@@ -100,7 +105,7 @@ class ScriptedVault:
             static=True,
             card_id=new_id("card"),
             brand="visa",
-            last4="4242",
+            last4=last4,
             exp_month=12,
             exp_year=2034,
             fingerprint="f",
@@ -109,4 +114,5 @@ class ScriptedVault:
             cvc_check="pass",
             billing_details={},
             object=shown,
+            bin=bin,
         )
