@@ -6,17 +6,22 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from vault.errors import HsmUnavailable
 from vault.keyring import KeyFileUnusable, load_key_ring
 
 
 @register(deploy=True)
 def key_file(**kwargs: Any) -> list[CheckMessage]:
-    """The key file can be read, holds whole keys, and is the vault's alone."""
+    """The key file can be read, holds whole keys, all of which work, and is the vault's alone."""
     path = Path(settings.VAULT_KEY_FILE)
     try:
-        load_key_ring(path)
+        ring = load_key_ring(path)
+        for key in ring.keys.values():
+            key.unwrap(key.wrap(b"check", purpose="check", bound_to=""), purpose="check", bound_to="")
     except KeyFileUnusable as error:
         return [Error(str(error), id="vault.E001")]
+    except HsmUnavailable as error:
+        return [Error(error.for_operator, id="vault.E002")]
     if path.stat().st_mode & 0o077:
         return [Warning("VAULT_KEY_FILE can be read by other users: chmod 600 it.", id="vault.W001")]
     return []

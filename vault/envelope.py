@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 
 from vault.keyring import KEY_BYTES, KeyRing, decrypt, encrypt
+from vault.unwrapped import Wrapping, unwrapped
 
 PURPOSE = "wrapping of merchant keys"
 # Until there were merchant keys, a master key wrapped each data key.
@@ -34,7 +35,13 @@ def new_merchant_key(ring: KeyRing, merchant: str) -> Wrapped:
 
 def open_merchant_key(ring: KeyRing, stored: Wrapped, merchant: str) -> bytes:
     """Unreadable for another merchant's, for a destroyed one, and where the master key's version is gone."""
-    return ring.open(stored.key_version, stored.wrapped, purpose=PURPOSE, bound_to=f"merchant:{merchant}")
+
+    def ask() -> bytes:
+        return ring.open(stored.key_version, stored.wrapped, purpose=PURPOSE, bound_to=f"merchant:{merchant}")
+
+    if ring.is_remote(stored.key_version):
+        return unwrapped(Wrapping(stored.key_version, stored.wrapped, merchant), ask)
+    return ask()
 
 
 def seal_number(merchant_key: bytes, number: str, *, bound_to: str) -> Envelope:

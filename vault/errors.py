@@ -137,6 +137,18 @@ class LimitUnavailable(ServiceUnavailable):
         super().__init__("Cards can't be opened at the moment. Nothing was done; try again.")
 
 
+class Unreadable(Exception):
+    """A ciphertext was changed, moved to another row, or made with a key that is not in the key file."""
+
+
+class HsmUnavailable(ServiceUnavailable):
+    """The HSM with a master key is away, or is not what it should be. `for_operator` says which."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("The vault's master key can't be used at the moment. Nothing was done; try again.")
+        self.for_operator = f"The HSM can't be used: {why}."
+
+
 class CvcStoreUnavailable(ServiceUnavailable):
     """A code can neither be kept nor found; without it this would be another charge than was asked for."""
 

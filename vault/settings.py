@@ -57,6 +57,10 @@ PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000" if DEVELOPMENT
 VAULT_REDIS_URL = os.environ.get("VAULT_REDIS_URL", "redis://127.0.0.1:6379/1")
 # The master keys by version, as `vault/keyring.py` describes them.
 VAULT_KEY_FILE = os.environ.get("VAULT_KEY_FILE", "")
+# Where the key file names keys of an HSM: the library that speaks PKCS#11 with it, and its token's label. The PIN is
+# read where it is used.
+VAULT_PKCS11_MODULE = os.environ.get("VAULT_PKCS11_MODULE", "")
+VAULT_PKCS11_TOKEN = os.environ.get("VAULT_PKCS11_TOKEN", "")
 # How many stored cards of one merchant are opened in a minute; a thief with a way in gets no more.
 VAULT_DECRYPTIONS_PER_MINUTE = positive("VAULT_DECRYPTIONS_PER_MINUTE", 6000)
 # How often cards are given, from one address and by the keys of one merchant: thieves try numbers in hundreds.

@@ -18,6 +18,7 @@ from gateway.child import surroundings
 from gateway.embedded import EmbeddedPostgres, EmbeddedValkey
 from processors.vault import ForwardRequest, VaultClient
 from tests.support.servers import NO_VAULT_LIMITS, ROOT, SHARED_SECRET, VAULT
+from tests.vault import hsm
 
 http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=30), maxsize=64)
 
@@ -49,6 +50,7 @@ class Room:
             "VAULT_REDIS_URL": self.valkey.url(),
             "VAULT_KEY_FILE": str(self.key_file),
             "VAULT_SHARED_SECRET": SHARED_SECRET,
+            **hsm.environment(self.folder),
             **NO_VAULT_LIMITS,
         }
 

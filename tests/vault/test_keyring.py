@@ -19,18 +19,19 @@ from vault.envelope import (
     rewrap_early,
     seal_number,
 )
+from vault.errors import Unreadable
 from vault.keyring import (
     KEY_BYTES,
     KeyFileUnusable,
     KeyRing,
-    Unreadable,
+    LocalKey,
     derive_key,
     encrypt,
     load_key_ring,
 )
 
 NUMBER = "4242424242424242"
-RING = KeyRing(2, {1: os.urandom(KEY_BYTES), 2: os.urandom(KEY_BYTES)})
+RING = KeyRing(2, {version: LocalKey(os.urandom(KEY_BYTES)) for version in (1, 2)})
 KEY = os.urandom(KEY_BYTES)
 
 
@@ -106,11 +107,12 @@ def test_purposes_have_keys_of_their_own() -> None:
     assert RING.open(version, sealed, purpose="one", bound_to="a") == b"123"
     with pytest.raises(Unreadable):
         RING.open(version, sealed, purpose="two", bound_to="a")
-    assert len({derive_key(RING.keys[1], "one"), derive_key(RING.keys[1], "two"), RING.keys[1]}) == 3
+    assert len({derive_key(KEY, "one"), derive_key(KEY, "two"), KEY}) == 3
 
 
 def test_no_key_is_ever_shown() -> None:
     assert repr(RING) == "KeyRing(current=2)"
+    assert repr(RING.keys[1]) == "LocalKey()"
 
 
 GOOD = base64.b64encode(os.urandom(KEY_BYTES)).decode()
@@ -128,6 +130,8 @@ GOOD = base64.b64encode(os.urandom(KEY_BYTES)).decode()
         json.dumps({"current": 1, "keys": {"1": "no base64!"}}),
         json.dumps({"current": 1, "keys": {"one": GOOD}}),
         json.dumps({"current": 1, "keys": [GOOD]}),
+        json.dumps({"current": 1, "keys": {"1": {"pkcs11": ""}}}),
+        json.dumps({"current": 1, "keys": {"1": {"pkcs11": "label", "pin": GOOD}}}),
     ],
 )
 def test_a_broken_key_file_says_so_and_shows_nothing(tmp_path: Path, content: str) -> None:

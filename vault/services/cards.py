@@ -8,19 +8,20 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core.db import release_connection
-from core.errors import InvalidRequest, ParameterMissing, ResourceMissing
+from core.errors import InvalidRequest, Overtaken, ParameterMissing, ResourceMissing
 from core.ids import new_id
 from vault.auth import Caller
 from vault.card import PlainCard, check_card
 from vault.cvc_store import find_cvc, forget_cvc, keep_cvc
 from vault.errors import RealCardInTestMode, RealCardOnGatewayHost, TokenAlreadyUsed
 from vault.fingerprints import fingerprint, key_digest
+from vault.keyring import key_ring
 from vault.known_cards import CARDS, static_card
 from vault.models import Card
 from vault.params import CardParams, MethodCardParams, MethodParams, TokenParams, metadata_of, whole_number
 from vault.serializers import card_object
 from vault.services.answers import Asked, Given, find_answer
-from vault.services.merchant_keys import seal_into
+from vault.services.merchant_keys import MAX_LOOKS, make_ready, seal_into
 from vault.services.opening import open_card
 
 ALLOW_REDISPLAY = ("always", "limited", "unspecified")
@@ -155,14 +156,7 @@ def _keep(caller: Caller, card: Card, plain: PlainCard, asked: Asked, *, spends:
     release_connection()
     if plain.cvc is not None:
         keep_cvc(card.public_id, plain.cvc)
-    with transaction.atomic():
-        first = _claim_key(caller, asked, card, body)
-        if first:
-            if spends is not None:
-                _spend(spends, card)
-            seal_into(card, plain.number)
-            card.save(force_insert=True)
-    if not first:
+    if not _write(caller, card, plain, asked, body, spends):
         forget_cvc(card.public_id)
         known = find_answer(caller, asked)
         assert known is not None
@@ -170,6 +164,26 @@ def _keep(caller: Caller, card: Card, plain: PlainCard, asked: Asked, *, spends:
     if spends is not None and spends.cvc_given:
         forget_cvc(spends.public_id)
     return Given(body, replayed=False)
+
+
+def _write(
+    caller: Caller, card: Card, plain: PlainCard, asked: Asked, body: str, spends: Card | None
+) -> bool:
+    """Whether it is written; False where another request was first under the same key."""
+    for _ in range(MAX_LOOKS):
+        make_ready(key_ring(), caller.merchant)
+        try:
+            with transaction.atomic():
+                if not _claim_key(caller, asked, card, body):
+                    return False
+                if spends is not None:
+                    _spend(spends, card)
+                seal_into(card, plain.number)
+                card.save(force_insert=True)
+                return True
+        except Overtaken:
+            continue  # a rotation has replaced the merchant's key since
+    raise Overtaken
 
 
 def _claim_key(caller: Caller, asked: Asked, card: Card, body: str) -> bool:

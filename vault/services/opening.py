@@ -3,7 +3,8 @@
 from core.db import load_statement, release_connection, run_statement
 from vault.allowance import take_turn
 from vault.envelope import Envelope, Wrapped, open_early_number, open_merchant_key, open_number
-from vault.keyring import Unreadable, key_ring
+from vault.errors import Unreadable
+from vault.keyring import key_ring
 from vault.models import card_binding
 
 REVEAL = load_statement("reveal.sql")

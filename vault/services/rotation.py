@@ -3,20 +3,22 @@ data keys of its cards are wrapped by that. Small transactions, each of which le
 it goes on where it was, and two at once share the work."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from core.db import in_transaction
+from core.errors import Overtaken
 from core.faults import fault_point
 from vault import fingerprints
 from vault.cvc_store import codes_by_version
 from vault.envelope import Wrapped, new_merchant_key, rewrap, rewrap_early
-from vault.errors import MerchantShredded
-from vault.keyring import KeyRing, Unreadable
+from vault.errors import MerchantShredded, Unreadable
+from vault.keyring import KeyRing
 from vault.models import Card, MerchantKey, Secret
-from vault.services.merchant_keys import hold_current_key, plain_key
+from vault.services.merchant_keys import MAX_LOOKS, hold_current_key, make_ready, plain_key
 
 # Short transactions: a charge that wants one of these rows waits for milliseconds.
 BATCH = 200
@@ -43,30 +45,33 @@ def stale_cards() -> QuerySet[Card]:
     return Card.objects.filter(Q(key_version__isnull=False) | retired, shredded_at=None)
 
 
-@in_transaction
 def rewrap_secrets(ring: KeyRing) -> None:
-    for secret in Secret.objects.select_for_update().exclude(key_version=ring.current):
+    for secret in Secret.objects.exclude(key_version=ring.current):
         plain = ring.open(
             secret.key_version,
             bytes(secret.wrapped),
             purpose=fingerprints.PURPOSE,
             bound_to=fingerprints.NAME,
         )
-        secret.key_version, secret.wrapped = ring.seal(
-            plain, purpose=fingerprints.PURPOSE, bound_to=fingerprints.NAME
-        )
-        secret.save(update_fields=["key_version", "wrapped"])
+        version, wrapped = ring.seal(plain, purpose=fingerprints.PURPOSE, bound_to=fingerprints.NAME)
+        unmoved = Secret.objects.filter(pk=secret.pk, key_version=secret.key_version)
+        unmoved.update(key_version=version, wrapped=wrapped)
+
+
+def replace_key(ring: KeyRing, key_id: int) -> bool:
+    """Whether this call did it. Cards that are being written are waited for, and new ones wait."""
+    merchant = stale_keys(ring).filter(pk=key_id).values_list("merchant", flat=True).first()
+    # Made before the row is locked: the master key may be in an HSM.
+    return merchant is not None and _replace(ring, key_id, new_merchant_key(ring, merchant))
 
 
 @in_transaction
-def replace_key(ring: KeyRing, key_id: int) -> bool:
-    """Whether this call did it. Cards that are being written are waited for, and new ones wait."""
+def _replace(ring: KeyRing, key_id: int, fresh: Wrapped) -> bool:
     key = stale_keys(ring).filter(pk=key_id).select_for_update().first()
     if key is None:
         return False
     key.retired_at = timezone.now()
     key.save(update_fields=["retired_at"])
-    fresh = new_merchant_key(ring, key.merchant)
     MerchantKey.objects.create(merchant=key.merchant, key_version=fresh.key_version, wrapped=fresh.wrapped)
     return True
 
@@ -113,8 +118,29 @@ def users_of_old_keys(ring: KeyRing) -> list[Users]:
     return [Users(version, rows, *codes.get(version, (0, 0))) for version, rows in sorted(counts.items())]
 
 
-@in_transaction
 def _rewrap_batch(ring: KeyRing, ids: list[int]) -> Batch:
+    for _ in range(MAX_LOOKS):
+        _make_ready(ring, ids)
+        try:
+            return _rewrap_locked(ring, ids)
+        except Overtaken:
+            continue  # another rotation has replaced a key since, or a shredding has emptied one
+    raise Overtaken
+
+
+def _make_ready(ring: KeyRing, ids: list[int]) -> None:
+    """All keys that the batch needs, unwrapped: no row is locked while an HSM is asked."""
+    cards = Card.objects.filter(pk__in=ids)
+    for merchant in set(cards.values_list("merchant", flat=True)):
+        with suppress(MerchantShredded, Unreadable):
+            make_ready(ring, merchant)
+    for key in MerchantKey.objects.filter(pk__in=cards.values("merchant_key_id")):
+        with suppress(Unreadable):
+            plain_key(ring, key)
+
+
+@in_transaction
+def _rewrap_locked(ring: KeyRing, ids: list[int]) -> Batch:
     cards = list(Card.objects.filter(pk__in=ids, shredded_at=None).select_for_update().order_by("pk"))
     olds = MerchantKey.objects.in_bulk([card.merchant_key_id for card in cards if card.merchant_key_id])
     moved, unreadable = 0, []

@@ -11,8 +11,8 @@ from core.db import load_statement, release_connection, run_statement
 from core.errors import ServiceUnavailable, TollgateError
 from vault.card import PlainCard
 from vault.cvc_store import find_cvc
-from vault.errors import TokenAlreadyUsed, TooManyDecryptions
-from vault.keyring import KeyFileUnusable, Unreadable
+from vault.errors import TokenAlreadyUsed, TooManyDecryptions, Unreadable
+from vault.keyring import KeyFileUnusable
 from vault.known_cards import static_card
 from vault.models import Card
 from vault.services.opening import open_card

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.errors import ServiceUnavailable
-from vault.keyring import KeyFileUnusable, KeyRing, Unreadable, key_ring
+from vault.errors import HsmUnavailable, Unreadable
+from vault.keyring import KeyFileUnusable, KeyRing, key_ring
 from vault.services.rotation import (
     Users,
     drop_retired_keys,
@@ -36,7 +37,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except Unreadable as error:
             raise CommandError(f"The secret of the digests can't be read. {error}") from None
-        keys, cards, unreadable = _rotate(ring, console)
+        except HsmUnavailable as error:
+            raise CommandError(error.for_operator) from None
+        try:
+            keys, cards, unreadable = _rotate(ring, console)
+        except HsmUnavailable as error:
+            raise CommandError(
+                f"{error.for_operator} Nothing is lost: run this again, and it goes on where it was."
+            ) from None
         drop_retired_keys()
         console.print(f"{keys} merchant keys replaced, {cards} cards re-wrapped under key {ring.current}.")
         try:
