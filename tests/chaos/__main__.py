@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import sys
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
@@ -18,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.chaos.aim import Aim
 from tests.chaos.cells import Cell
 from tests.chaos.history import plan
-from tests.chaos.results import Results, write_table
+from tests.chaos.results import Results, met_before, write_table
 from tests.support.servers import start_servers
 
 HISTORIES = 1_200
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack, result
     progress = stack.enter_context(Progress(*columns, console=console, refresh_per_second=2))
     bar = progress.add_task("starting the servers", total=options.histories)
     company = Company.open(stack, start_servers(stack))
-    aim, left = Aim(options.seed), options.histories
+    aim, left = Aim(options.seed, met_before() if options.add else Counter()), options.histories
     with ThreadPoolExecutor(options.side_by_side) as pool:
         running: dict[Future[list[Cell]], int] = {}
         while True:
@@ -97,7 +98,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--histories", type=int, default=HISTORIES)
     parser.add_argument("--side-by-side", type=int, default=SIDE_BY_SIDE)
     parser.add_argument("--table", action="store_true", help="write docs/chaos.md from the results")
-    parser.add_argument("--add", action="store_true", help="keep what the table tells of earlier runs")
+    parser.add_argument(
+        "--add", action="store_true", help="to the table of earlier runs, at the cells that these met least"
+    )
     return parser.parse_args()
 
 

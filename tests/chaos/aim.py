@@ -11,15 +11,15 @@ TRIES_PER_MEETING = 4
 
 
 class Aim:
-    def __init__(self, first_seed: int) -> None:
+    def __init__(self, first_seed: int, met_before: Counter[Cell]) -> None:
         count = len(every_cell())
         self._next = {cell_of(seed): seed for seed in range(first_seed, first_seed + count)}
         self._step = count
-        self._met: Counter[Cell] = Counter()
+        self._met = Counter(met_before)
         self._tries: Counter[Cell] = Counter()
 
     def next_seed(self) -> int:
-        """The first of all is the one that was given."""
+        """The first of all is the one that was given, unless its cell was met in an earlier run."""
         cell = min(self._next, key=lambda cell: (self._done(cell), self._next[cell]))
         seed = self._next[cell]
         self._next[cell] += self._step

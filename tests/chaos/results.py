@@ -82,16 +82,25 @@ def write_table(results: Results, *, add: bool = False) -> None:
     TABLE.write_text("\n".join(_page(runs)) + "\n")
 
 
+def met_before() -> Counter[Cell]:
+    """In all runs that the page tells of."""
+    return _met(json.loads(RUNS.read_text()))
+
+
+def _met(runs: list[dict[str, Any]]) -> Counter[Cell]:
+    met = Counter[Cell]()
+    for run in runs:
+        met.update({Cell(*name.split(" ")): times for name, times in run["met"].items()})
+    return met
+
+
 def _commit() -> str:
     words = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _page(runs: list[dict[str, Any]]) -> list[str]:
-    met = Counter[Cell]()
-    for run in runs:
-        for name, times in run["met"].items():
-            met[Cell(*name.split(" "))] += times
+    met = _met(runs)
     known = [cell for cell in every_cell() if met[cell]]
     page = [
         "# Chaos",
