@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from risk import rulebook, test_cards
+from risk import listed, rulebook, test_cards, velocity
 from risk.engine import Rule
 from risk.facts import Request
 
@@ -44,6 +44,15 @@ class Scorer(Protocol):
         ...
 
 
-GATHERERS: Sequence[tuple[str, Gatherer]] = ()
+def _velocity(request: Request, facts: Facts, *, within: float) -> Found:
+    return Found({"velocity": velocity.counts(request, facts, within=within)})
+
+
+def _lists(request: Request, facts: Facts, *, within: float) -> Found:
+    on, entries = listed.on_lists(request, facts)
+    return Found({"lists": on}, entries)
+
+
+GATHERERS: Sequence[tuple[str, Gatherer]] = (("velocity", _velocity), ("lists", _lists))
 RULES: Sequence[tuple[str, Rules]] = (("test cards", test_cards.rules), ("rules", rulebook.rules))
 SCORERS: Sequence[tuple[str, Scorer]] = ()

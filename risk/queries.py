@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count
 
 from risk.aftermath import outcomes_of
-from risk.models import Decision, Review, RuleVersion
+from risk.models import Decision, Review, RuleVersion, ValueList
 
 LATELY = 5_000
 MATCHES = """
@@ -22,7 +22,8 @@ GROUP BY 1, 2
 
 def list_keys() -> frozenset[str]:
     """The keys of the lists that rules may ask for."""
-    return frozenset()
+    active = ValueList.objects.filter(state=ValueList.State.ACTIVE)
+    return frozenset(active.values_list("key", flat=True))
 
 
 def matches_lately(livemode: bool) -> tuple[int, Mapping[tuple[str, int], int]]:

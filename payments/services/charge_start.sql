@@ -18,9 +18,9 @@ WITH claim AS (
     RETURNING id
 ), decision AS (
     INSERT INTO risk_decision
-        (merchant_id, livemode, charge, payment_intent, facts, results, lists, score, model, engine, verdict,
+        (merchant_id, livemode, charge, payment_intent, once, facts, results, lists, score, model, engine, verdict,
          effective, enforced, level, rule, reason, fault, on_fault, took_microseconds)
-    SELECT %(merchant_id)s, %(livemode)s, %(charge)s, %(intent)s, %(facts)s::jsonb, %(results)s::jsonb,
+    SELECT %(merchant_id)s, %(livemode)s, %(charge)s, %(intent)s, %(once)s, %(facts)s::jsonb, %(results)s::jsonb,
            %(lists)s::jsonb, %(score)s, %(model)s, %(engine)s, %(verdict)s, %(effective)s, %(enforced)s,
            %(risk_level)s, %(rule)s, %(risk_reason)s, %(fault)s, %(on_fault)s, %(took_microseconds)s
     FROM claim

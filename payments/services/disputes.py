@@ -24,6 +24,7 @@ from payments.conclusions.drafts import EventDraft, as_json, changed
 from payments.fees import dispute_fee
 from payments.models import BalanceTransaction, Charge, Dispute, Terms
 from payments.services.records import record_of, timeline_of_dispute
+from payments.services.tell_risk import tell_of_dispute
 from payments.services.timing import LOOK_TIMEOUT_SECONDS
 from processors.protocol import DisputeDesk, DisputeReport, Unknown
 from webhooks.kick import kick
@@ -93,6 +94,7 @@ def book_report(charge_id: int, report: DisputeReport, actor: Actor) -> Dispute:
         dispute = _open(charge, report, actor)
     dispute.charge, dispute.payment_intent = charge, charge.payment_intent
     _move(dispute, report, actor)
+    tell_of_dispute(dispute)
     before_commit()
     return dispute
 

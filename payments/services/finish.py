@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from django.db.transaction import on_commit
+
 from core.db import in_transaction, load_statement, run_statement
 from core.faults import fault_point
 from core.ids import new_id
@@ -27,6 +29,7 @@ from payments.services.payout_alerts import now_known, tell_of_other_amount, tel
 from payments.services.records import record, record_of, timeline
 from payments.services.review_rows import open_review
 from payments.services.start import jsonb, ledger_columns
+from payments.services.tell_risk import tell_of_decline
 from payments.services.timing import LOOKS_BEFORE_A_PERSON
 from processors.protocol import Arrived, Outcome
 from risk.models import Verdict
@@ -52,6 +55,7 @@ def finish_charge(attempt: Attempt, outcome: Outcome, actor: Actor) -> Answer:
     if not run_statement(CHARGE_FINISH, finish_columns(attempt, conclusion, actor)):
         return finish_operation(operation_id, outcome, actor, as_owner=True)
     after_phase_2()
+    tell_of_decline(attempt, outcome)
     kick()
     return replace(conclusion.answer, original_request=attempt.operation.request_id)
 
@@ -83,6 +87,7 @@ def end_operation(operation_id: int, outcome: Outcome, actor: Actor, *, as_owner
         return _doubt(attempt, outcome, actor)
     conclusion = _conclude(attempt, outcome)
     write(attempt, conclusion, actor)
+    on_commit(lambda: tell_of_decline(attempt, outcome))
     before_phase_2_commits()
     return replace(conclusion.answer, original_request=operation.request_id)
 

@@ -115,6 +115,7 @@ def start_columns(attempt: Attempt, key: Key, *, timeout_seconds: float) -> dict
 def decision_columns(decision: Decision | None) -> dict[str, object]:
     assert decision is not None
     return {
+        "once": decision.once,
         "facts": jsonb(decision.facts),
         "results": jsonb(decision.results),
         "lists": jsonb(decision.lists),

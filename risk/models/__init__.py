@@ -3,8 +3,21 @@ those that wait."""
 
 from risk.models.back_test import BackTest
 from risk.models.decision import Decision, Verdict
+from risk.models.lists import ItemType, ValueList, ValueListItem
 from risk.models.review import Review
 from risk.models.rule import Rule, RuleChange, RuleVersion
 from risk.models.settings import RiskSettings
 
-__all__ = ["BackTest", "Decision", "Review", "RiskSettings", "Rule", "RuleChange", "RuleVersion", "Verdict"]
+__all__ = [
+    "BackTest",
+    "Decision",
+    "ItemType",
+    "Review",
+    "RiskSettings",
+    "Rule",
+    "RuleChange",
+    "RuleVersion",
+    "ValueList",
+    "ValueListItem",
+    "Verdict",
+]

@@ -39,6 +39,8 @@ class Decision(models.Model):
     # Public ids of the attempt that was judged, and of its payment.
     charge = models.CharField(max_length=40)
     payment_intent = models.CharField(max_length=40)
+    # The same for the same attempt, however often its request is repeated; see `risk/velocity.py`.
+    once = models.CharField(max_length=24, default="", db_default="", blank=True)
     # Every input, as `risk/facts.py` has them: nested by group.
     facts: Any = models.JSONField()
     # Each rule that was asked: {"rule", "version", "action", "live", "matched"}, and "error" where it failed.

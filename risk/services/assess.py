@@ -14,6 +14,7 @@ from risk.base_currency import in_base
 from risk.engine import Result, Rule
 from risk.facts import Request, known
 from risk.models import Decision, RiskSettings
+from risk.velocity import mark_of
 from risk.waiting import Work
 
 # History as its owner looks it up: facts by group.
@@ -134,6 +135,7 @@ class Hearing:
             livemode=asked.livemode,
             charge=asked.charge,
             payment_intent=asked.payment_intent,
+            once=mark_of(asked.once),
             facts=self._facts,
             results=[result.stored() for result in results],
             lists=self._lists,

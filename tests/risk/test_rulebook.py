@@ -6,7 +6,7 @@ import pytest
 
 from merchants.models import Merchant
 from merchants.services import create_merchant
-from risk import rulebook
+from risk import rulebook, shipped
 from risk.engine import ask, decide
 from risk.facts import neutral
 from risk.models import RuleVersion
@@ -44,7 +44,12 @@ def test_a_merchant_s_payments_are_asked_by_everybody_s_rules_and_their_own(merc
     after = write_version(live.rule_id, expression="payment.amount > 5", action="block", **SAID)
     move_version(after.pk, State.SHADOW, **SAID)
     rulebook.forget()
-    found = [(one.name, one.version, one.action, one.live) for one in rulebook.rules(merchant.pk, True)]
+    begun_with = {one.name for one in shipped.RULES}
+    found = [
+        (one.name, one.version, one.action, one.live)
+        for one in rulebook.rules(merchant.pk, True)
+        if one.name not in begun_with
+    ]
     assert found == [
         ("all, shadow", 1, "block", False),
         ("all, live", 1, "block", True),
