@@ -6,7 +6,7 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz chaos storm reconcile-day check audit lock bench screenshots
+.PHONY: help run test test-kafka fuzz chaos storm attack reconcile-day check audit lock bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
@@ -15,6 +15,7 @@ help:
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md, ADD=1 adds to it)"
+	@echo "make attack  honest shoppers and three kinds of thieves, and whom the shipped risk rules stop (SEEDS=\"1 2\" HONEST=…)"
 	@echo "make reconcile-day   a day of fifty thousand payments with errors of every kind in the bank's file (PAYMENTS=…)"
 	@echo "make check   style, types, layers, security rules, migrations and settings"
 	@echo "make audit   all that is installed, against the advisories that are known today (needs the network)"
@@ -60,6 +61,9 @@ storm: .venv/dev.stamp
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) \
 		$(if $(TABLE),--table) $(if $(ADD),--add)
+
+attack: .venv/dev.stamp
+	@$(BIN)/python -m tests.attack $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HONEST),--honest $(HONEST))
 
 reconcile-day: .venv/dev.stamp
 	@$(BIN)/python -m tests.reconciliation $(if $(PAYMENTS),--payments $(PAYMENTS))

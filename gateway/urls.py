@@ -23,6 +23,7 @@ urlpatterns = [
     path("notifications/<str:processor>", notifications.receive),
     path("pay/return/<str:signed>", pages.came_back),
     path("v1/", include("webhooks.urls")),
+    path("v1/", include("risk.urls")),
 ]
 
 handler400 = "gateway.views.bad_request"

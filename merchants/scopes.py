@@ -16,6 +16,7 @@ RESOURCES = {
     "refunds": "Refunds",
     "reviews": "Reviews (who may write approves payments that are held)",
     "tokens": "Tokens",
+    "value_lists": "Lists for risk rules, and who is on them",
     "webhook_endpoints": "Webhook endpoints (they are sent events of every kind)",
 }
 READ, WRITE = "read", "write"

@@ -1,6 +1,7 @@
 """Stripe's test cards and what each of them does at this bank.
 
-Any other number that passes Luhn is approved: this bank has no cardholders to ask.
+Any other number that passes Luhn is approved, but those whose digits nine to twelve are 0002: this bank has no
+cardholders to ask.
 """
 
 import datetime
@@ -34,7 +35,7 @@ class Behaviour:
 
 
 def behaviour(card: Card) -> Behaviour:
-    return BEHAVIOURS.get(card.number, APPROVES)
+    return BEHAVIOURS.get(card.number) or (DECLINES if card.number[8:12] == DEAD else APPROVES)
 
 
 def passes_luhn(number: str) -> bool:
@@ -43,7 +44,9 @@ def passes_luhn(number: str) -> bool:
     return (sum(kept) + sum(value - 9 if value > 9 else value for value in doubled)) % 10 == 0
 
 
+DEAD = "0002"
 APPROVES = Behaviour()
+DECLINES = Behaviour(decline_code="generic_decline")
 
 BEHAVIOURS = {
     "4242424242424242": APPROVES,

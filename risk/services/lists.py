@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.db.transaction import on_commit
 from django.utils import timezone
+from msgspec import UNSET, UnsetType
 
 from core.db import in_transaction
 from core.errors import InvalidRequest
+from core.params import check_metadata
 from merchants.models import Merchant
 from risk import listed
 from risk.listing import CARD, EMAIL, matched_by
@@ -67,17 +69,35 @@ def create_list(
 
 
 @in_transaction
+def update_list(
+    list_pk: int, *, key: str | None, name: str | None, metadata: Mapping[str, str] | UnsetType | None
+) -> ValueList:
+    """Changes what is given. Metadata is merged: "" removes a key, None all. InvalidRequest for a new key while a
+    rule asks for the old one."""
+    row = _locked(list_pk)
+    if key is not None and key != row.key:
+        _check_key(key)
+        _check_free(row.merchant, row.livemode, key)
+        _check_unasked(row)
+        row.key = key
+    if name is not None:
+        if not name.strip():
+            raise InvalidRequest("A list needs a name.", param="name")
+        row.name = name.strip()[:80]
+    if metadata is not UNSET:
+        row.metadata = check_metadata({**row.metadata, **metadata} if metadata else None)
+    row.save(update_fields=["key", "name", "metadata"])
+    on_commit(listed.changed)
+    return row
+
+
+@in_transaction
 def delete_list(list_pk: int) -> ValueList:
     """Harmless when it is deleted. InvalidRequest while a rule asks for it."""
     row = _locked(list_pk)
     if row.state == ValueList.State.DELETED:
         return row
-    others = ValueList.objects.filter(key=row.key, state=ValueList.State.ACTIVE).exclude(pk=row.pk)
-    asking = None if others.exists() else _asked_by(row.key)
-    if asking is not None:
-        raise InvalidRequest(
-            f"The rule '{asking.rule.name}' asks for lists.{row.key}: retire or change it first."
-        )
+    _check_unasked(row)
     row.delete_list()
     row.save(update_fields=["state"])
     on_commit(listed.changed)
@@ -194,12 +214,17 @@ def _take_off(item: ValueListItem, by: str, reason: str) -> None:
     item.save(update_fields=["state", "removed_at", "removed_by", "removed_reason"])
 
 
-def _asked_by(key: str) -> RuleVersion | None:
-    asked = RuleVersion.objects.filter(state__in=["draft", "shadow", "live"]).select_related("rule")
-    return next(
-        (one for one in asked if re.search(rf"\blists\.{key}\b", one.expression)),
-        None,
-    )
+def _check_unasked(row: ValueList) -> None:
+    """A rule that asks for a list must find one of its key."""
+    if ValueList.objects.filter(key=row.key, state=ValueList.State.ACTIVE).exclude(pk=row.pk).exists():
+        return
+    asked = RuleVersion.objects.exclude(state=RuleVersion.State.RETIRED).select_related("rule")
+    for version in asked:
+        if re.search(rf"\blists\.{row.key}\b", version.expression):
+            raise InvalidRequest(
+                f"The rule '{version.rule.name}' asks for lists.{row.key}: retire or change it first.",
+                param="alias",
+            )
 
 
 def _check_key(key: str) -> None:

@@ -53,6 +53,9 @@ CHANGING = (
     "webhook_endpoints",
     "webhook_endpoints.id",
     "webhook_endpoints.id.roll_secret",
+    "radar.value_lists",
+    "radar.value_lists.id",
+    "radar.value_list_items",
 )
 WORKER = (
     "sweep.after_claim",

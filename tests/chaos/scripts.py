@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from core.ids import random_text
 from tests.chaos.cells import Cell
 from tests.chaos.shopper import Shopper, Told
 
@@ -145,6 +146,15 @@ def an_endpoint(shopper: Shopper) -> None:
     path = f"/v1/webhook_endpoints/{made.body['id']}"
     shopper.ask(path, {"description": "of the chaos"})
     shopper.ask(f"{path}/roll_secret", {"expires_in": "60"})
+
+
+@story("radar.value_lists", "radar.value_lists.id", "radar.value_list_items")
+def a_list_for_risk_rules(shopper: Shopper) -> None:
+    asked = {"alias": f"l{random_text(16).lower()}", "name": "Of the chaos", "item_type": "email"}
+    made = shopper.ask("/v1/radar/value_lists", asked)
+    shopper.ask(f"/v1/radar/value_lists/{made.body['id']}", {"name": "Still of the chaos"})
+    item = {"value_list": made.body["id"], "value": "jenny@example.com"}
+    shopper.ask("/v1/radar/value_list_items", item)
 
 
 def held(shopper: Shopper) -> Told:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from core.ids import new_id
+from core.ids import new_id, random_text
 from merchants.api import MerchantView
 from merchants.models import ApiKey
 from merchants.scopes import RESOURCES, SCOPES, allows, level_of
@@ -27,6 +27,7 @@ NOBODY = ["", "sk_test_unknown", "sk_live_unknown", "rk_test_unknown"]
 REFERENCES = {
     "charge": "charges",
     "payment_intent": "payment_intents",
+    "value_list": "value_lists",
     "starting_after": "",
     "ending_before": "",
 }
@@ -43,8 +44,9 @@ class Route:
 
     @property
     def collection(self) -> str:
-        """The first word of its path: what kind of object it names."""
-        return self.template.split("/")[2]
+        """What kind of object its path names: the first word, or the one after `radar`."""
+        first, *others = self.template.split("/")[2:]
+        return others[0] if first == "radar" else first
 
     def of(self, public_id: str) -> str:
         return NAMED.sub(public_id, self.template)
@@ -154,6 +156,16 @@ def _review(owner: Client) -> str:
     return str(owner.charge(source="tok_riskLevelElevated").json()["review"])
 
 
+def _value_list(owner: Client) -> str:
+    asked = {"alias": f"l{random_text(12).lower()}", "name": "Mine", "item_type": "email"}
+    return str(owner.post("/v1/radar/value_lists", asked).json()["id"])
+
+
+def _value_list_item(owner: Client) -> str:
+    asked = {"value_list": _value_list(owner), "value": "jenny@example.com"}
+    return str(owner.post("/v1/radar/value_list_items", asked).json()["id"])
+
+
 def _event(owner: Client) -> str:
     _charge(owner)
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
@@ -172,6 +184,8 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "balance_transactions": _balance_transaction,
     "disputes": _dispute,
     "reviews": _review,
+    "value_lists": _value_list,
+    "value_list_items": _value_list_item,
     # Under `history`, the old name of the same.
     "balance": _balance_transaction,
 }
