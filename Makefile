@@ -6,13 +6,15 @@ OLD := Tollgate needs Python 3.11 or newer; this is %s. Name one: make PYTHON=py
 RECENT := import sys; sys.exit("$(OLD)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kafka fuzz chaos storm attack reconcile-day check audit lock bench screenshots
+.PHONY: help run test test-kafka fuzz fuzz-api canary chaos storm attack reconcile-day check audit lock bench screenshots
 
 help:
 	@echo "make run     the whole system on 127.0.0.1:8000, data in .data/ (PORT=… and DATA_DIR=… change that)"
 	@echo "make test    all tests, on servers of their own"
 	@echo "make test-kafka   the event stream through a real Kafka broker that is killed in between (needs Java and Maven)"
 	@echo "make fuzz    ten thousand random steps through the payments, with faults, crashes and races (SEED=… repeats one run)"
+	@echo "make fuzz-api   thousands of requests made up from docs/openapi.json at a running gateway (SEED=… repeats one run, EXAMPLES=…)"
+	@echo "make canary  card numbers by every way there is, then searched for in logs, dumps and Redis"
 	@echo "make storm   twenty thousand webhook events while relay, workers, beat and Redis are killed (EVENTS=…)"
 	@echo "make chaos   a thousand histories of processes that are killed, frozen and delayed (SEED=… HISTORIES=1 repeats one; TABLE=1 writes docs/chaos.md, ADD=1 adds to it)"
 	@echo "make attack  honest shoppers and three kinds of thieves, and whom the shipped risk rules stop (SEEDS=\"1 2\" HONEST=…)"
@@ -54,6 +56,12 @@ test-kafka: .venv/dev.stamp .venv/kafka.stamp
 
 fuzz: .venv/dev.stamp
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+fuzz-api: .venv/dev.stamp
+	@$(BIN)/python -m tests.openapi $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+canary: .venv/dev.stamp
+	@$(BIN)/python -m pytest tests/system/test_no_card_numbers.py
 
 storm: .venv/dev.stamp
 	@$(BIN)/python -m tests.storm $(if $(EVENTS),--events $(EVENTS))

@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from core.identity import client_address
+from core.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def note(request: HttpRequest, kind: str, summary: str, row: Model | None = None
         model=row._meta.label_lower if row is not None else "",
         object_id=str(row.pk) if row is not None else "",
         object_name=str(row)[:200] if row is not None else "",
-        summary=summary,
+        # What was searched for is told, and some search for a card number.
+        summary=redact(summary),
     )
     for keep in _keepers:
         keep(deed)

@@ -7,6 +7,10 @@ from pathlib import Path
 # What the application's role may not do.
 OWNER_COMMANDS = frozenset({"migrate", "grant_application", "prepare_database"})
 
+DEVELOPMENT_ONLY = "development-only-"
+# Of 32 random ones twenty or more differ, in whatever alphabet they are written but hexadecimal, which has sixteen.
+FEWEST_CHARACTERS = 8
+
 
 def load_running_system(file: str) -> None:
     """Takes the variables that `make run` left in DATA_DIR/<file>, unless a database is already named."""
@@ -29,16 +33,20 @@ def work_as_owner(variable: str, command: list[str]) -> None:
 
 
 def secret(name: str, *, development: bool) -> str:
-    """A secret from the variable, or from the file that NAME_FILE names. Production refuses a missing or
-    short one at start."""
+    """A secret from the variable, or from the file that NAME_FILE names. Production refuses at start one that is
+    missing, short, too simple, or that of development."""
     value = os.environ.get(name, "")
     if not value and (file := os.environ.get(f"{name}_FILE")):
         value = Path(file).read_text().strip()
     if development:
-        return value or f"development-only-{name.lower()}"
+        return value or f"{DEVELOPMENT_ONLY}{name.lower()}"
     if len(value) < 32:
         raise SystemExit(
             f"{name} must be set to at least 32 characters (or {name}_FILE to a file with them)."
+        )
+    if len(set(value)) < FEWEST_CHARACTERS or value.startswith(DEVELOPMENT_ONLY):
+        raise SystemExit(
+            f"{name} can be guessed. Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     return value
 

@@ -33,9 +33,22 @@ def read(shape: type[S], data: dict[str, Any]) -> S:
     unset = _unset_by_empty_text(shape)
     given = {name: None if value == "" and name in unset else value for name, value in data.items()}
     try:
-        return msgspec.convert(given, shape, strict=False)
+        asked = msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise _explain(str(error), data) from error
+    _refuse_null(given, asked, [])
+    return asked
+
+
+def _refuse_null(given: dict[str, Any], asked: msgspec.Struct, steps: list[str]) -> None:
+    """The word `null` is no number and no flag: msgspec takes it for one that was left out, which may mean "all"."""
+    for name, value in given.items():
+        read = getattr(asked, name)
+        if read is None and value is not None:
+            param = _name([*steps, name])
+            raise InvalidRequest(f"Invalid {param}: {value}", param=param)
+        if isinstance(read, msgspec.Struct) and isinstance(value, dict):
+            _refuse_null(value, read, [*steps, name])
 
 
 @functools.cache

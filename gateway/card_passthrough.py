@@ -4,12 +4,12 @@ one address. The vault takes known test cards this way, and no others."""
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from core.db import release_connection
 from core.errors import InvalidRequest, TollgateError
 from core.identity import client_address
-from merchants.answers import error_response
+from merchants.answers import error_response, unrecognized
 from merchants.api import BodyTooLarge, LengthRequired
 from merchants.limits import admit
 from merchants.middleware import ApiRequest
@@ -31,8 +31,11 @@ class CardPassthroughMiddleware:
         self._vault = VaultClient(settings.VAULT_URL, settings.VAULT_SHARED_SECRET)
 
     def __call__(self, request: ApiRequest) -> HttpResponse:
-        if request.method != "POST" or request.path_info not in PATHS or request.caller is None:
+        if request.path_info not in PATHS or request.caller is None:
             return self.get_response(request)
+        if request.method != "POST":
+            body = unrecognized(request.method or "", request.path)["body"]
+            return JsonResponse(body, status=405, headers={"Allow": "POST"})
         try:
             return self._pass_on(request)
         except TollgateError as error:

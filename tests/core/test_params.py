@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.errors import InvalidRequest
@@ -59,3 +60,29 @@ def test_metadata_has_limits(metadata: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest) as raised:
         check_metadata(metadata)
     assert "metadata" in (raised.value.param or "")
+
+
+class Within(msgspec.Struct):
+    gt: int | None = None
+
+
+class Asked(Params):
+    amount: int | None = None
+    text: str | None = None
+    within: Within | None = None
+
+
+def test_the_word_null_is_no_number_that_was_left_out() -> None:
+    """An amount that is left out is all of it."""
+    refusals: list[tuple[dict[str, Any], str]] = [
+        ({"amount": "null"}, "amount"),
+        ({"amount": "NULL"}, "amount"),
+        ({"within": {"gt": "null"}}, "within[gt]"),
+        ({"within": "null"}, "within"),
+    ]
+    for given, param in refusals:
+        with pytest.raises(InvalidRequest) as refused:
+            read(Asked, given)
+        assert refused.value.param == param
+    assert read(Asked, {"text": "null"}).text == "null"
+    assert read(Asked, {"amount": None, "text": ""}) == Asked()

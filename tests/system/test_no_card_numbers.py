@@ -1,17 +1,25 @@
-"""Card numbers exist in the vault and nowhere else: a search of everything that the gateway leaves behind."""
+"""The canary: card numbers are sent by every way there is, to pages of errors and of the console too, and then
+looked for in everything that is left behind. They exist in the vault and nowhere else."""
 
 import re
 import subprocess
 import threading
+from itertools import product
 from pathlib import Path
 
 import pytest
 import redis
+from django.contrib.auth.models import User
+from django.test import Client as Browser
 
+from core.ids import random_text
+from core.redaction import luhn_valid
 from gateway.embedded import _postgres
 from merchants.services import NewMerchant
 from tests.conftest import Books
-from tests.support.client import Client
+from tests.support.bank import Bank
+from tests.support.client import Client, http
+from tests.support.eventually import eventually
 from tests.support.processes import System
 
 NUMBERS = [
@@ -22,6 +30,9 @@ NUMBERS = [
     "4000000000009995",
     "4000000000000127",
     "4242424242424241",
+    "4000002500003155",
+    # No test card: refused in test mode, kept in live mode.
+    "4539148803436467",
 ]
 CVC = "739"
 # However it is written: in one piece, or in groups.
@@ -63,10 +74,9 @@ class ProcessList(threading.Thread):
 
 
 def use_every_way(client: Client) -> None:
+    client.post("/v1/webhook_endpoints", {"url": "http://127.0.0.1:9/hook", "enabled_events[]": "*"})
     for number in NUMBERS:
-        card = {"card[number]": number, "card[exp_month]": 12, "card[exp_year]": 2035}
-        cvc = {"card[cvc]": "7391" if number.startswith("37") else CVC}
-        made = client.post("/v1/tokens", card | cvc)
+        made = client.post("/v1/tokens", card_of(number))
         if made.status == 200:
             charge = client.charge(source=made.json()["id"])
             if charge.status == 200:
@@ -82,10 +92,99 @@ def use_every_way(client: Client) -> None:
     client.get("/v1/charges/4242424242424242")
 
 
-def test_no_card_number_leaves_the_vault(system: System, client: Client, system_books: Books) -> None:
+def challenge(client: Client, bank: Bank) -> None:
+    """A payment whose cardholder is sent to the bank and back."""
+    token = client.post("/v1/tokens", card_of("4000002500003155")).json()["id"]
+    method = client.post("/v1/payment_methods", {"type": "card", "card[token]": token}).json()["id"]
+    fields = {"amount": 700, "currency": "usd", "confirm": "true", "payment_method": method}
+    intent = client.post(
+        "/v1/payment_intents",
+        fields | {"return_url": "https://shop.example/back", "payment_method_types[]": "card"},
+    ).json()
+    assert intent["status"] == "requires_action", intent
+    redirect = intent["next_action"]["redirect_to_url"]["url"]
+    status, back = bank.answer_challenge(redirect, "succeed")
+    assert status in (302, 303) and back
+    http.request("GET", back, redirect=False)
+
+
+def browse_the_vault(url: str, shop: NewMerchant) -> None:
+    """As a browser does, in live mode too, with right and with spoiled requests."""
+    keys = (shop.keys["pk_test"], shop.keys["pk_live"])
+    eventually(
+        lambda: all(Client(url, key).post("/v1/tokens", {}).status == 400 for key in keys),
+        what="the vault has heard of the keys",
+    )
+    for key, number in product((*keys, "pk_test_none"), NUMBERS):
+        browser = Client(url, key)
+        answers = [
+            browser.post("/v1/tokens", card_of(number)),
+            browser.post("/v1/tokens", card_of(number) | {"card[name]": number}),
+            browser.post("/v1/payment_methods", {"type": "card"} | card_of(number)),
+            browser.send(
+                "POST", "/v1/tokens", f'{{"card": "{number}"'.encode(), content_type="application/json"
+            ),
+            browser.send("POST", "/v1/tokens", number.encode(), content_type="text/plain"),
+            browser.get(f"/v1/tokens?card[number]={number}"),
+            browser.get(f"/{number}"),
+        ]
+        for answer in answers:
+            assert not found(answer.body), answer
+
+
+def browse_the_console(url: str) -> None:
+    """People type card numbers into whatever field they see."""
+    staff = User.objects.create_superuser(f"canary-{random_text(6)}", password=random_text(20))
+    signed_in = Browser()
+    signed_in.force_login(staff)
+    cookies = {"Cookie": f"sessionid={signed_in.cookies['sessionid'].value}"}
+    # In an address that is logged, digits that are no card number stay.
+    for number in filter(luhn_valid, NUMBERS):
+        for path in (
+            f"/admin/find/?q={number}",
+            f"/admin/payments/charge/?q={number}",
+            f"/admin/payments/charge/export/?q={number}",
+            f"/admin/payments/charge/{number}/change/",
+            f"/admin/{number}/",
+            f"/pay/return/{number}",
+            f"/{number}",
+        ):
+            answer = http.request("GET", url + path, headers=cookies, redirect=False)
+            assert answer.status < 500, path
+        page = http.request("GET", f"{url}/admin/login/")
+        token = page.headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
+        http.request(
+            "POST",
+            f"{url}/admin/login/",
+            fields={"username": number, "password": number, "csrfmiddlewaretoken": token},
+            encode_multipart=False,
+            headers={"Cookie": f"csrftoken={token}"},
+        )
+
+
+def card_of(number: str) -> dict[str, object]:
+    code = "7391" if number.startswith("37") else CVC
+    return {
+        "card[number]": number,
+        "card[exp_month]": 12,
+        "card[exp_year]": 2035,
+        "card[cvc]": code,
+    }
+
+
+def test_no_card_number_leaves_the_vault(
+    system: System, client: Client, shop: NewMerchant, bank: Bank, system_books: Books
+) -> None:
     processes = ProcessList()
     processes.start()
     use_every_way(client)
+    challenge(client, bank)
+    browse_the_vault(system.vault.url, shop)
+    browse_the_console(system.web.url)
+    # An error that nobody foresaw, with a card in the request that it is told of.
+    system.fault("phase_1.before_commit", "raise")
+    assert client.charge(description="4242 4242 4242 4242", metadata="x").status == 400
+    assert client.charge(statement_descriptor="4242424242424242").status == 500
     processes.over.set()
     processes.join()
 

@@ -40,7 +40,8 @@ def wrong_method(request: HttpRequest) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    error = InvalidRequest(f"Unrecognized request URL ({request.method}: {request.path[:100]}).")
+    # Not even the address: somebody may have put a card there.
+    error = InvalidRequest(f"Unrecognized request URL ({request.method}).")
     error.status = 404
     return error_response(error)
 
