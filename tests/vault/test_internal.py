@@ -1,6 +1,7 @@
 """The gateway's calls must be signed, for this very call, just now."""
 
 import json
+import re
 import time
 from hashlib import sha256
 from unittest.mock import patch
@@ -11,11 +12,20 @@ import pytest
 from core.signing import HEADER, sign
 from processors.vault import TokenDetails, VaultClient, VaultUnavailable
 from tests.support.processes import Process
-from tests.support.servers import SHARED_SECRET
+from tests.support.servers import ROOT, SHARED_SECRET
 from tests.vault.processor import ScriptedProcessor
 from tests.vault.room import VISA, Merchant, card_fields, send
 
 FORWARD = "/internal/forward"
+# What browsers may reach: cards in, and the frame for them.
+OPEN = {
+    "health",
+    "v1/tokens",
+    "v1/payment_methods",
+    "js/<str:name>",
+    "fields/card",
+    "fields/<str:digest>/<str:name>",
+}
 
 
 def order(processor: ScriptedProcessor) -> bytes:
@@ -160,3 +170,13 @@ def test_a_passed_on_card_belongs_to_the_signed_merchant(client: VaultClient, me
     status, _, body = pass_on(card_fields("4539148803436467"))
     assert status == 400
     assert "vault's own address" in str(body)
+
+
+def test_every_address_that_is_not_for_browsers_is_the_gateways_alone(merchant: Merchant) -> None:
+    addresses = set(re.findall(r'path\("([^"]*)"', (ROOT / "vault/urls.py").read_text()))
+    assert addresses >= OPEN
+    for address in addresses - OPEN:
+        url = f"{merchant.vault}/{re.sub(r'<[^>]*>', 'tok_visa', address)}"
+        for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+            for key in ({}, {"Authorization": f"Bearer {merchant.live_key}"}):
+                assert send(method, url, b"{}", key).status == 401, (method, address)
