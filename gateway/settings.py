@@ -175,6 +175,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "end checkouts whose time is over": {
+        "task": "payments.expire_checkouts",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "pay out on schedule": {
         "task": "payments.schedule_payouts",
         "schedule": 60.0,

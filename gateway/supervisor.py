@@ -214,6 +214,7 @@ def welcome(plan: Plan, demo_output: list[str]) -> str:
 
   API          {plan.public_url}/v1
   Console      {plan.public_url}/admin/    {console["user"]} / {console["password"]}
+  Checkout     {demo["checkout"]}    a page to pay at
   Vault        http://{HOST}:{plan.ports.vault}
   Sandbox bank {plan.bank_url}{second_bank}
   Demo keys    {keys["sk_test"]}

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from gateway import finding, second_factor, views
 from gateway.metrics import metrics
-from payments.views import notifications, pages
+from payments.views import checkout_page, notifications, pages
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
@@ -22,6 +22,8 @@ urlpatterns = [
     path("v1/", include("payments.urls")),
     path("notifications/<str:processor>", notifications.receive),
     path("pay/return/<str:signed>", pages.came_back),
+    path("checkout/<str:public_id>", checkout_page.show),
+    path("checkout/<str:public_id>/pay", checkout_page.pay, name="checkout_pay"),
     path("v1/", include("webhooks.urls")),
     path("v1/", include("risk.urls")),
 ]

@@ -137,7 +137,11 @@ def _look_up(hashed: str) -> Caller | None:
 
 def staff_caller(merchant: Merchant, *, livemode: bool, username: str) -> Caller:
     """A member of staff who acts for a merchant: the same services, the person's name in the timeline."""
-    name = f"staff:{username}"[:MAX_NAME]
+    return keyless_caller(merchant, livemode=livemode, name=f"staff:{username}"[:MAX_NAME])
+
+
+def keyless_caller(merchant: Merchant, *, livemode: bool, name: str) -> Caller:
+    """Who acts on a merchant's payments from a page of ours; `name` for the timeline."""
     return _caller(merchant, livemode=livemode, kind=ApiKey.Kind.SECRET, key_id=0, key_name=name)
 
 

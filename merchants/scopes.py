@@ -8,6 +8,7 @@ from core.errors import InvalidRequest
 RESOURCES = {
     "balance": "Balance and its transactions",
     "charges": "Charges",
+    "checkout_sessions": "Checkout sessions",
     "disputes": "Disputes",
     "events": "Events (they show objects of every kind)",
     "payment_intents": "Payment intents",

@@ -11,6 +11,11 @@ def return_address(intent: str) -> str:
     return f"{settings.PUBLIC_URL}/pay/return/{Signer(salt=SALT).sign(intent)}"
 
 
+def checkout_address(session: str) -> str:
+    """Where a cardholder pays by a checkout session. Whoever has the address may: its id can't be guessed."""
+    return f"{settings.PUBLIC_URL}/checkout/{session}"
+
+
 def intent_of(signed: str) -> str | None:
     """The intent's public id, or None for an address that we did not make."""
     try:

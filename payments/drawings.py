@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from payments.models import BalanceTransaction, Charge, Dispute, Operation, PaymentIntent, Payout, Refund
+from payments.models import (
+    BalanceTransaction,
+    Charge,
+    CheckoutSession,
+    Dispute,
+    Operation,
+    PaymentIntent,
+    Payout,
+    Refund,
+)
 from risk.models import Review
 
 Machine = tuple[Any, str]
@@ -13,6 +22,11 @@ MACHINES: list[Machine] = [
         "What a merchant wants paid, once. A declined attempt leads back to `requires_payment_method`, since "
         "another card may pay; nothing leads out of `succeeded` and `canceled`. While the outcome of an attempt "
         "is unknown the intent is `processing`, and can be neither confirmed, changed nor canceled.",
+    ),
+    (
+        CheckoutSession,
+        "A page at which a cardholder pays an intent of its own. It is complete with the payment, in one "
+        "transaction, and expires with its intent's cancellation. It has no timeline; its intent's tells.",
     ),
     (
         Charge,

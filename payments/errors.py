@@ -295,3 +295,13 @@ class PayoutRefused(InvalidRequest):
     """The payout is not where what was asked of it is possible."""
 
     is_result = True
+
+
+class SessionNotOpen(InvalidRequest):
+    """A checkout session at which nobody can pay any more."""
+
+    is_result = True
+    retry = False
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"The checkout session {session} is not open any more.", param="session")

@@ -27,6 +27,7 @@ PROPERTIES: dict[str, dict[str, str | None]] = {
     },
     "review": {"charge": "charge", "payment_intent": "payment_intent"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "checkout.session": {"payment_intent": "payment_intent", "line_items": None, "customer": None},
     "payment_intent": {"latest_charge": "charge", "customer": None, "review": "review"},
     "balance_transaction": {"source": "charge or refund"},
     "payout": {

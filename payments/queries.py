@@ -9,7 +9,16 @@ from django.db.models import QuerySet, Sum
 
 from core.errors import ResourceMissing
 from merchants.auth import Caller
-from payments.models import BalanceTransaction, BankAccount, Charge, Dispute, PaymentIntent, Payout, Refund
+from payments.models import (
+    BalanceTransaction,
+    BankAccount,
+    Charge,
+    CheckoutSession,
+    Dispute,
+    PaymentIntent,
+    Payout,
+    Refund,
+)
 from risk.models import Review
 
 
@@ -252,6 +261,24 @@ def that_took_money(charge: Charge) -> Charge | None:
     """The charge as it stands now; or, where it had ended as failed, the one that its money was booked as later."""
     found = Charge.objects.filter(captured_minor__isnull=False)
     return found.filter(pk=charge.pk).first() or found.filter(late_of=charge.pk).first()
+
+
+def checkout_sessions(caller: Caller) -> QuerySet[CheckoutSession]:
+    own = CheckoutSession.objects.filter(merchant_id=caller.merchant_id, livemode=caller.livemode)
+    return own.select_related("payment_intent")
+
+
+def checkout_session(caller: Caller, public_id: str) -> CheckoutSession:
+    found = checkout_sessions(caller).filter(public_id=public_id).first()
+    if found is None:
+        raise ResourceMissing("checkout.session", public_id, in_path=True)
+    return found
+
+
+def session_at(public_id: str) -> CheckoutSession | None:
+    """For whoever has its address: the page that a cardholder pays at."""
+    known = CheckoutSession.objects.select_related("payment_intent", "merchant")
+    return known.filter(public_id=public_id).first()
 
 
 def all_disputes() -> QuerySet[Dispute]:

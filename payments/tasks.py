@@ -4,6 +4,7 @@ from celery import shared_task
 
 from payments.services.answer_dispute import look_after_disputes
 from payments.services.available import make_available
+from payments.services.checkout import expire_overdue
 from payments.services.find_disputes import find_disputes
 from payments.services.look_after import look_after_charges
 from payments.services.look_after_payouts import look_after_payouts
@@ -68,3 +69,8 @@ def find_disputes_task() -> int:
 @shared_task(name="payments.remind_of_disputes")
 def remind_of_disputes_task() -> int:
     return remind_of_disputes()
+
+
+@shared_task(name="payments.expire_checkouts")
+def expire_checkouts_task() -> int:
+    return expire_overdue()

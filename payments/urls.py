@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import balance, cards, charges, disputes, intents, payouts, refunds, reviews
+from payments.views import balance, cards, charges, checkout, disputes, intents, payouts, refunds, reviews
 
 urlpatterns = [
     path("balance", balance.Balance.as_view()),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("charges/<str:public_id>", charges.ChargeDetail.as_view()),
     path("charges/<str:public_id>/capture", charges.ChargeCapture.as_view()),
     path("charges/<str:public_id>/refunds", charges.ChargeRefunds.as_view()),
+    path("checkout/sessions", checkout.CheckoutSessions.as_view()),
+    path("checkout/sessions/<str:public_id>", checkout.CheckoutSessionDetail.as_view()),
+    path("checkout/sessions/<str:public_id>/expire", checkout.CheckoutSessionExpire.as_view()),
     path("disputes", disputes.Disputes.as_view()),
     path("disputes/<str:public_id>", disputes.DisputeDetail.as_view()),
     path("disputes/<str:public_id>/close", disputes.DisputeClose.as_view()),

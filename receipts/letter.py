@@ -1,17 +1,14 @@
 """What a receipt says. The same receipt is always the same letter, with the same Message-ID."""
 
-import copy
 from dataclasses import dataclass
-from decimal import Decimal
 from email.utils import formataddr, parseaddr
 
-from babel import Locale
 from babel.dates import format_date
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from core.money import decimals
+from core.amount_text import amount_text
 from receipts.models import Receipt
 
 
@@ -51,12 +48,3 @@ def write(receipt: Receipt) -> Letter:
         body=body.strip() + "\n",
         message_id=f"<{receipt.public_id}@{address.partition('@')[2]}>",
     )
-
-
-def amount_text(amount_minor: int, currency: str, language: str) -> str:
-    """As the language writes it, with the decimals that we count the currency in."""
-    locale, places = Locale.parse(language), decimals(currency)
-    pattern = copy.copy(locale.currency_formats["standard"])
-    pattern.frac_prec = (places, places)
-    value = Decimal(amount_minor).scaleb(-places)
-    return str(pattern.apply(value, locale, currency=currency.upper(), currency_digits=False))

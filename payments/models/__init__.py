@@ -3,6 +3,7 @@ database; each move leaves a timeline row in the same transaction."""
 
 from payments.models.balance import BalanceTransaction
 from payments.models.charge import Charge
+from payments.models.checkout import CheckoutSession
 from payments.models.dispute import Dispute
 from payments.models.evidence import EvidenceFile
 from payments.models.exchange import Exchange
@@ -20,6 +21,7 @@ __all__ = [
     "BalanceTransaction",
     "BankAccount",
     "Charge",
+    "CheckoutSession",
     "Dispute",
     "EvidenceFile",
     "Exchange",

@@ -2,6 +2,7 @@
 
 from payments.serializers.balance import balance, balance_transaction
 from payments.serializers.charge import charge
+from payments.serializers.checkout import checkout_session
 from payments.serializers.dispute import dispute
 from payments.serializers.intent import failed_method, payment_intent
 from payments.serializers.payout import bank_account, payout
@@ -14,6 +15,7 @@ __all__ = [
     "balance_transaction",
     "bank_account",
     "charge",
+    "checkout_session",
     "dispute",
     "failed_method",
     "payment_intent",

@@ -33,10 +33,12 @@ def cancel_intent(
     found = queries.payment_intent(caller, intent)
     if found.state in HELD:
         return _give_up(caller, intent, reason, key, actor, note)
-    return answer_once(key, lambda: _cancel(caller, intent, reason, key, actor))
+    return answer_once(key, lambda: cancel_unpaid(caller, intent, reason, key, actor))
 
 
-def _cancel(caller: Caller, intent: str, reason: str, key: Key | None, actor: Actor) -> dict[str, Any]:
+def cancel_unpaid(caller: Caller, intent: str, reason: str, key: Key | None, actor: Actor) -> dict[str, Any]:
+    """Cancels an intent of which no processor has anything, inside the caller's transaction; as it is shown then.
+    UnexpectedState for any other."""
     charge, row = lock_charge_of_intent(caller, intent)
     if row.state not in PaymentIntent.EDITABLE:
         raise unexpected_state(row, "canceled", shown=shown_intent(row, charge))

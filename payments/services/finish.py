@@ -24,6 +24,7 @@ from payments.conclusions.drafts import Conclusion, intent_events, pending_answe
 from payments.models import Operation
 from payments.outcomes import cleaned
 from payments.queries import available_on, refunded_minor
+from payments.services.end_checkout import complete_checkout
 from payments.services.load import lock_undertaking, undertaking_of
 from payments.services.payout_alerts import now_known, tell_of_other_amount, tell_of_unknown
 from payments.services.records import record, record_of, timeline
@@ -155,7 +156,7 @@ def write(
     timeline(attempt, conclusion.kind, actor, reason=conclusion.reason)
     if conclusion.opens_review and isinstance(attempt, Attempt):
         open_review(attempt)
-    for draft in conclusion.events:
+    for draft in [*conclusion.events, *complete_checkout(attempt)]:
         if called_back_under is None:
             record(attempt, draft)
         else:

@@ -126,6 +126,12 @@ def update_intent(*, caller: Caller, intent: str, changes: dict[str, Any], key: 
 def _check_terms(row: PaymentIntent, changes: dict[str, Any]) -> None:
     if {"amount_minor", "currency"} & set(changes):
         check_amount(changes.get("amount_minor", row.amount_minor), changes.get("currency", row.currency))
+        if row.options.get("checkout"):
+            raise InvalidRequest(
+                f"{row.public_id} is paid by the checkout session {row.options['checkout']}, whose items make its "
+                "amount: make another session.",
+                param="amount" if "amount_minor" in changes else "currency",
+            )
     reference = changes.get("order_reference")
     if reference is not None and row.order_reference and reference != row.order_reference:
         raise InvalidRequest(

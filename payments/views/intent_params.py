@@ -188,8 +188,8 @@ def capture_method_of(asked: str | None) -> str:
     return one_of("capture_method", asked, frozenset({"automatic", "automatic_async", "manual"}))
 
 
-def url_of(asked: str | None) -> str:
-    url = limited("return_url", asked, 2000)
+def url_of(asked: str | None, *, param: str = "return_url") -> str:
+    url = limited(param, asked, 2000)
     if url and not url.startswith(("https://", "http://")):
-        raise InvalidRequest(f"Invalid URL: {url[:100]}", param="return_url", code="url_invalid")
+        raise InvalidRequest(f"Invalid URL: {url[:100]}", param=param, code="url_invalid")
     return url

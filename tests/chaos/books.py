@@ -75,6 +75,7 @@ ONCE = [
     "charge.succeeded", "charge.failed", "charge.captured", "charge.pending", "refund.created",
     "payment_intent.created", "payment_intent.succeeded", "payment_intent.canceled", "payout.created", "payout.paid",
     "charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed",
+    "checkout.session.completed", "checkout.session.expired",
 ]  # fmt: skip
 
 

@@ -35,16 +35,19 @@ ASKING = (
     "payment_intents.id.capture",
     "payment_intents.id.cancel",
     "refunds",
+    "checkout.id.pay",
 )
 # A cardholder's browser that comes back from its bank, and has no key.
 CAME_BACK = "pay.return"
-PAYING = ("charges", "payment_intents", "payment_intents.id.confirm")
+PAYING = ("charges", "payment_intents", "payment_intents.id.confirm", "checkout.id.pay")
 ANSWERING = ("disputes.id", "disputes.id.close")
 CHANGING = (
     "payment_intents",
     "payment_intents.id",
     "payment_intents.id.cancel",
     "charges.id",
+    "checkout.sessions",
+    "checkout.sessions.id.expire",
     "refunds.id",
     "disputes.id",
     "payouts",

@@ -2,12 +2,12 @@
 
 import time
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 import urllib3
 
 from tests.chaos.scripts import CARD, STORIES, amount, charge, stories_past, story
-from tests.chaos.shopper import PATIENCE_SECONDS, Shopper, http
+from tests.chaos.shopper import PATIENCE_SECONDS, Shopper, Told, http
 from tests.support.bank import Bank
 
 __all__ = ["STORIES", "stories_past"]
@@ -16,6 +16,9 @@ REVIEWED = {**CARD, "payment_method": "pm_card_riskLevelElevated"}
 SCHEDULE_SECONDS = 20.0
 # A page that does not come is reloaded so often.
 RELOADS = 3
+# What a checkout page sends, and how often somebody clicks who is told nothing.
+CLICK = {"payment_method": "pm_card_visa"}
+CLICKS = 20
 
 
 @story("payment_intents", "pay.return")
@@ -69,6 +72,47 @@ def a_payment_approved_by_its_review(shopper: Shopper) -> None:
     shopper.followed.append(made)
     if made.status == 200 and made.body["review"]:
         shopper.ask(f"/v1/reviews/{made.body['review']}/approve", {})
+
+
+@story("checkout.sessions", "checkout.id.pay")
+def a_checkout_paid(shopper: Shopper) -> None:
+    if session := _session(shopper):
+        _pay_at_page(shopper, session)
+
+
+@story("checkout.sessions", "checkout.sessions.id.expire")
+def a_checkout_ended(shopper: Shopper) -> None:
+    if session := _session(shopper):
+        shopper.ask(f"/v1/checkout/sessions/{session['id']}/expire", {})
+
+
+def _session(shopper: Shopper) -> dict[str, Any]:
+    item = "line_items[0][price_data]"
+    asked = {
+        "mode": "payment",
+        f"{item}[currency]": "usd",
+        f"{item}[unit_amount]": amount(shopper),
+        f"{item}[product_data][name]": "Tent",
+        "line_items[0][quantity]": 1,
+    }
+    made = shopper.ask("/v1/checkout/sessions", asked)
+    return made.body if made.status == 200 else {}
+
+
+def _pay_at_page(shopper: Shopper, session: dict[str, Any]) -> None:
+    """The cardholder's page sends its payment method until it is told how that went, or is left."""
+    intent = session["payment_intent"]
+    told = Told(f"page-{session['id']}", f"/v1/payment_intents/{intent}/confirm", {}, 200, {"id": intent})
+    shopper.told.append(told)
+    shopper.followed.append(told)
+    for _ in range(CLICKS):
+        web = shopper.dice.choice(shopper.rig.webs)
+        with suppress(urllib3.exceptions.HTTPError):
+            address = f"{web.url}/checkout/{session['id']}/pay"
+            answer = http.request("POST", address, fields=CLICK, encode_multipart=False, timeout=4)
+            if answer.headers.get("Stripe-Should-Retry") == "false":
+                return
+        time.sleep(1)
 
 
 @story("charges", "disputes.id", "learn.after_lookup", "dispute.before_commit")

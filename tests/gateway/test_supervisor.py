@@ -216,7 +216,9 @@ def test_command_in_another_terminal_finds_each_side_in_a_file_of_its_own(tmp_pa
 
 def test_welcome_ends_with_three_lines_that_a_shell_understands(tmp_path: Path) -> None:
     keys = {"sk_test": "sk_test_x", "pk_test": "pk_test_x"}
-    demo = json.dumps({"keys": keys, "console": {"user": "u", "password": "p"}})
+    demo = json.dumps(
+        {"keys": keys, "checkout": "http://x/checkout/cs_1", "console": {"user": "u", "password": "p"}}
+    )
     text = welcome(make_plan(tmp_path), ["a warning", demo])
     start = text.index("curl ")
     charge = text[start : text.index("\n\n", start)]

@@ -91,10 +91,21 @@ def dispute(api: Client) -> str:
 BANK_URLS: dict[str, str] = {}
 
 
+def session(api: Client) -> str:
+    return str(api.post("/v1/checkout/sessions", SESSION).json()["id"])
+
+
 def endpoint(api: Client) -> str:
     return str(api.post("/v1/webhook_endpoints", ENDPOINT).json()["id"])
 
 
+SESSION = {
+    "mode": "payment",
+    "line_items[0][price_data][currency]": "usd",
+    "line_items[0][price_data][unit_amount]": 1_000,
+    "line_items[0][price_data][product_data][name]": "A tent",
+    "line_items[0][quantity]": 2,
+}
 ENDPOINT = {"url": "https://93.184.215.14/hooks", "enabled_events[0]": "charge.failed"}
 # Each makes what it needs, and says where to send what.
 KNOWN: dict[str, Callable[[Client], tuple[str, Fields]]] = {
@@ -109,6 +120,11 @@ KNOWN: dict[str, Callable[[Client], tuple[str, Fields]]] = {
     "/v1/charges/<str:public_id>/capture": lambda api: (
         f"/v1/charges/{charge(api, capture='false')}/capture",
         {"amount": 600},
+    ),
+    "/v1/checkout/sessions": lambda api: ("/v1/checkout/sessions", SESSION),
+    "/v1/checkout/sessions/<str:public_id>/expire": lambda api: (
+        f"/v1/checkout/sessions/{session(api)}/expire",
+        {},
     ),
     "/v1/payment_intents": lambda api: (
         "/v1/payment_intents",

@@ -51,6 +51,7 @@ WITH_PREVIOUS = re.compile(
 )
 # How it is asked for, of each object that has events.
 PATHS = {
+    "cs": "checkout/sessions",
     "ch": "charges",
     "pi": "payment_intents",
     "re": "refunds",
@@ -183,6 +184,20 @@ def a_hold_is_captured_and_another_expires(life: Life) -> None:
     life.tells("charge.expired", "payment_intent.canceled", by=NOBODY)
 
 
+def a_checkout_is_paid_and_another_ended(life: Life) -> None:
+    item = "line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=5000"
+    body = f"mode=payment&{item}&line_items[0][price_data][product_data][name]=Tent&line_items[0][quantity]=1"
+    session = life.post("checkout/sessions", body)["id"]
+    life.tells("payment_intent.created")
+    life.http.post(f"/checkout/{session}/pay", {"payment_method": "pm_card_visa"})
+    by = life.caused(life.operation(kind="sale"))
+    life.tells("charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", by=by)
+    session = life.post("checkout/sessions", body)["id"]
+    life.tells("payment_intent.created")
+    life.post(f"checkout/sessions/{session}/expire")
+    life.tells("payment_intent.canceled", "checkout.session.expired")
+
+
 def an_unknown_outcome_is_told_when_it_is_known(life: Life) -> None:
     life.bank.script.append(Unknown("timed out"))
     life.post("payment_intents", PAID)
@@ -270,6 +285,7 @@ def an_endpoint_is_tried_and_disabled(life: Life) -> None:
 STEPS: list[Callable[[Life], None]] = [
     an_intent_is_declined_challenged_and_canceled,
     a_hold_is_captured_and_another_expires,
+    a_checkout_is_paid_and_another_ended,
     an_unknown_outcome_is_told_when_it_is_known,
     refunds_succeed_are_refused_and_come_back,
     money_becomes_available_and_is_paid_out,

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from psycopg.errors import CheckViolation, RestrictViolation, UniqueViolation
 
+from core.amount_text import amount_text
 from core.ids import new_id
 from idempotency.keys import Key
 from merchants.auth import Caller
@@ -21,7 +22,6 @@ from merchants.services import NewMerchant
 from payments.services.capture import capture_charge
 from payments.services.charge import NewCharge, create_charge
 from payments.services.refund import NewRefund, create_refund
-from receipts.letter import amount_text
 from receipts.models import Receipt, ReceiptSetting
 from receipts.services import send as sending
 from receipts.services.send import make_receipts, send_receipts

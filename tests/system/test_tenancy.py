@@ -44,9 +44,9 @@ class Route:
 
     @property
     def collection(self) -> str:
-        """What kind of object its path names: the first word, or the one after `radar`."""
+        """What kind of object its path names: the first word, or the one after `radar` and `checkout`."""
         first, *others = self.template.split("/")[2:]
-        return others[0] if first == "radar" else first
+        return others[0] if first in ("radar", "checkout") else first
 
     def of(self, public_id: str) -> str:
         return NAMED.sub(public_id, self.template)
@@ -171,6 +171,17 @@ def _event(owner: Client) -> str:
     return str(owner.get("/v1/events?limit=1").json()["data"][0]["id"])
 
 
+def _session(owner: Client) -> str:
+    item = "line_items[0][price_data]"
+    priced = {
+        f"{item}[currency]": "usd",
+        f"{item}[unit_amount]": 1_000,
+        f"{item}[product_data][name]": "Tent",
+    }
+    fields = {"mode": "payment", "line_items[0][quantity]": 1} | priced
+    return str(owner.post("/v1/checkout/sessions", fields).json()["id"])
+
+
 # A route that names a kind of object which is not here fails, and says so.
 MAKERS: dict[str, Callable[[Client], str]] = {
     "charges": _charge,
@@ -186,6 +197,7 @@ MAKERS: dict[str, Callable[[Client], str]] = {
     "reviews": _review,
     "value_lists": _value_list,
     "value_list_items": _value_list_item,
+    "sessions": _session,
     # Under `history`, the old name of the same.
     "balance": _balance_transaction,
 }
