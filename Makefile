@@ -117,7 +117,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade-package $(UPGRADE))
 lock: | $(BIN)/uv
 	@$(LOCK) requirements.in --output-file requirements.txt
-	@$(LOCK) --constraints requirements.txt requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) --constraints requirements.txt requirements-train.in --output-file requirements-train.txt
+	@$(LOCK) --constraints requirements.txt --constraints requirements-train.txt requirements-dev.in --output-file requirements-dev.txt
 	@$(BIN)/python .ci/locked.py
 
 $(BIN)/uv:

@@ -11,7 +11,9 @@ PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>[^\s;
 
 
 def main() -> int:
-    wrong = [line for stem in ("requirements", "requirements-dev") for line in _wrong(stem)]
+    wrong = [
+        line for stem in ("requirements", "requirements-train", "requirements-dev") for line in _wrong(stem)
+    ]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
     return 1 if wrong else 0
 

@@ -24,6 +24,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Reviews", "front_hand", "risk_review"),
         ("Decisions", "policy", "risk_decision"),
         ("Rules", "shield", "risk_rule"),
+        ("Score models", "model_training", "risk_scoremodel"),
     ],
     "Routing": [
         ("Rules", "alt_route", "payments_routingrule"),

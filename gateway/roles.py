@@ -44,6 +44,7 @@ RISK = {
     "payments.change_terms",
     "risk.add_rule",
     "risk.change_rule",
+    "risk.change_scoremodel",
     "risk.change_review",
 }
 OPS = {

@@ -17,7 +17,7 @@ class PaymentsConfig(AppConfig):
             approved_rule,
             doubt,
         )
-        from risk.aftermath import known_by
+        from risk.aftermath import known_by, labelled_by
 
         actions.register(approved_refund.REFUND)
         actions.register(approved_fee_plan.FEE_PLAN)
@@ -30,3 +30,4 @@ class PaymentsConfig(AppConfig):
         register(checks.charges_are_where_their_timeline_says)
         explained_by(checks.operations_at_work)
         known_by(aftermath.outcomes_of)
+        labelled_by(aftermath.labels_of)

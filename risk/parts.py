@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from risk import listed, rulebook, test_cards, velocity
 from risk.engine import Rule
 from risk.facts import Request
+from risk.scoring import LiveModel, Score
 
 Facts = Mapping[str, Any]
 
@@ -30,16 +31,12 @@ class Gatherer(Protocol):
 Rules = Callable[[int, bool], Sequence[Rule]]
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """0 to 99, by this version of a model."""
-
-    value: int
-    model: str
-
-
 class Scorer(Protocol):
-    def __call__(self, request: Request, facts: Facts) -> Score | None:
+    def reads(self, livemode: bool) -> frozenset[str]:
+        """The facts that it asks for in this mode; see `risk.engine.Rule.reads`."""
+        ...
+
+    def score(self, request: Request, facts: Facts) -> Score | None:
         """None where no model is live."""
         ...
 
@@ -55,4 +52,4 @@ def _lists(request: Request, facts: Facts, *, within: float) -> Found:
 
 GATHERERS: Sequence[tuple[str, Gatherer]] = (("velocity", _velocity), ("lists", _lists))
 RULES: Sequence[tuple[str, Rules]] = (("test cards", test_cards.rules), ("rules", rulebook.rules))
-SCORERS: Sequence[tuple[str, Scorer]] = ()
+SCORERS: Sequence[tuple[str, Scorer]] = (("score", LiveModel()),)

@@ -6,6 +6,7 @@ from risk.models.decision import Decision, Verdict
 from risk.models.lists import ItemType, ValueList, ValueListItem
 from risk.models.review import Review
 from risk.models.rule import Rule, RuleChange, RuleVersion
+from risk.models.score_model import ScoreModel, ScoreModelChange
 from risk.models.settings import RiskSettings
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Rule",
     "RuleChange",
     "RuleVersion",
+    "ScoreModel",
+    "ScoreModelChange",
     "ValueList",
     "ValueListItem",
     "Verdict",

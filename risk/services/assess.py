@@ -2,7 +2,7 @@
 with an answer. Writes nothing; whoever starts the payment writes the decision with it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,13 +28,14 @@ def assess(request: Request, *, at: datetime, history: History) -> Decision:
     something can not be asked in time, the merchant's declared way holds, and the decision says so."""
     hearing = Hearing(request, at)
     declared_by_merchant = hearing.declared()
+    scored_by = hearing.scorers()
     rules = hearing.rules()
-    looked_up = hearing.begin(history) if _asks(rules) else None
+    looked_up = hearing.begin(history) if _asks(rules) or hearing.model_asks else None
     for name, gather in parts.GATHERERS:
         hearing.gather(name, gather)
     if looked_up is not None:
         hearing.take_in(looked_up)
-    hearing.score()
+    hearing.score(scored_by)
     results = hearing.ask(rules)
     return hearing.decision(results, declared_by_merchant)
 
@@ -49,6 +50,8 @@ class Hearing:
         self._faults: list[str] = []
         self._lists: list[Mapping[str, Any]] = []
         self._model = ""
+        # Whether a score takes what only the database knows.
+        self.model_asks = False
         amount_base = in_base(
             request.amount_minor,
             request.currency,
@@ -64,6 +67,18 @@ class Hearing:
         except Exception as error:
             self._missing("settings", error)
             return RiskSettings.unless_said(asked.merchant_id, asked.livemode)
+
+    def scorers(self) -> list[tuple[str, parts.Scorer]]:
+        """Those that there are; which facts they ask for is known from here on."""
+        found: list[tuple[str, parts.Scorer]] = []
+        for name, scorer in parts.SCORERS:
+            try:
+                self.model_asks = self.model_asks or _looked_up(scorer.reads(self._request.livemode))
+            except Exception as error:
+                self._missing(name, error)
+                continue
+            found.append((name, scorer))
+        return found
 
     def rules(self) -> list[Rule]:
         found: list[Rule] = []
@@ -105,10 +120,10 @@ class Hearing:
         if self._left() <= 0:
             self._faults.append(f"{name}: took longer than there was time")
 
-    def score(self) -> None:
-        for name, scorer in parts.SCORERS:
+    def score(self, scorers: Sequence[tuple[str, parts.Scorer]]) -> None:
+        for name, scorer in scorers:
             try:
-                score = scorer(self._request, self._facts)
+                score = scorer.score(self._request, self._facts)
             except Exception as error:
                 self._missing(name, error)
                 continue
@@ -166,4 +181,8 @@ class Hearing:
 
 def _asks(rules: Sequence[Rule]) -> bool:
     """Whether any of them asks for what only the database knows."""
-    return any(fact.startswith(LOOKED_UP) for rule in rules for fact in rule.reads)
+    return any(_looked_up(rule.reads) for rule in rules)
+
+
+def _looked_up(reads: Iterable[str]) -> bool:
+    return any(fact.startswith(LOOKED_UP) for fact in reads)

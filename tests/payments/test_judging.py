@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -259,12 +260,14 @@ def test_history_is_looked_up_only_where_a_rule_asks(
 def test_a_broken_part_never_stops_a_payment(
     caller: Caller, bank: ScriptedBank, key: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(facts: Any) -> bool:
+    def broken(*facts: Any) -> bool:
         raise RuntimeError("a bug of ours")
 
     enforce(caller.merchant_id)
     write_rules(monkeypatch, Written("block", broken))
-    monkeypatch.setattr(parts, "SCORERS", (("score", broken),))
+    monkeypatch.setattr(
+        parts, "SCORERS", (("score", SimpleNamespace(reads=lambda livemode: (), score=broken)),)
+    )
     assert create_charge(caller=caller, asked=CHARGE, key=key("k")).status == 200
     decision = Decision.objects.get(merchant_id=caller.merchant_id)
     assert "a bug of ours" in decision.fault and decision.results[0]["error"]
