@@ -1,23 +1,15 @@
 """`manage.py replay_webhooks ENDPOINT --since TIME`: sends an endpoint its events of a time once more."""
 
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import Progress
 
+from core.arguments import moment
 from core.errors import InvalidRequest
 from webhooks.models import WebhookEndpoint
 from webhooks.services.resend import ask_for_replay, finish_replay
-
-
-def moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time; write 2026-11-24 or 2026-11-24T09:30") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class Command(BaseCommand):
