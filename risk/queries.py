@@ -12,7 +12,7 @@ from risk.models import Decision, Review, RuleVersion, ValueList
 
 LATELY = 5_000
 MATCHES = """
-SELECT result->>'rule', (result->>'version')::int, count(*)
+SELECT result->>'rule', (result->>'version')::int, count(result)
 FROM (SELECT results FROM risk_decision WHERE livemode = %s ORDER BY id DESC LIMIT %s) AS newest,
      jsonb_array_elements(results) AS result
 WHERE result @> '{"matched": true}'

@@ -59,22 +59,22 @@ def main() -> None:
         world = start_world(stack, start_servers(stack))
         stack.enter_context(world.looked_at())
         stack.enter_context(processor_at(world.bank_url))
-        charge = a_days_business(world, stack.enter_context(Receiver()))
+        ids = a_days_business(world, stack.enter_context(Receiver()))
         get_user_model().objects.create_superuser("maria", password=PASSWORD, first_name="Maria")
         folder.mkdir(exist_ok=True)
         with open_page(program, height=900) as page:
             log_in(page, world.url, user="maria", password=PASSWORD)
-            take_all(page, world.url, folder, charge)
+            take_all(page, world.url, folder, ids)
             if folder != DOCS:
                 page.emulate_media(color_scheme="dark")
-                take_all(page, world.url, folder, charge, "-dark")
+                take_all(page, world.url, folder, ids, "-dark")
                 page.emulate_media(color_scheme="light")
                 page.set_viewport_size({"width": 820, "height": 1180})
-                take_all(page, world.url, folder, charge, "-tablet")
+                take_all(page, world.url, folder, ids, "-tablet")
 
 
-def a_days_business(world: World, receiver: Receiver) -> str:
-    """Sales, declines, refunds, an answer that never came, an endpoint that is down; one charge's id."""
+def a_days_business(world: World, receiver: Receiver) -> dict[str, str]:
+    """Sales, declines, refunds, an answer that never came, an endpoint that is down; what its pages are found by."""
     shops = [create_merchant("Northwind Outdoor"), create_merchant("Café Lumière")]
     bank = Bank(world.bank_url)
     for shop in shops:
@@ -99,7 +99,11 @@ def a_days_business(world: World, receiver: Receiver) -> str:
     while relay():
         pass
     deliver_due()
-    return str(part)
+    return {
+        "charge": str(part),
+        "rule": Rule.objects.latest("pk").public_id,
+        "review": Review.objects.latest("pk").public_id,
+    }
 
 
 def listen(shop: NewMerchant, url: str) -> None:
@@ -191,12 +195,7 @@ PAGES = {
 }
 
 
-def take_all(page: Page, url: str, folder: Path, charge: str, suffix: str = "") -> None:
-    ids = {
-        "charge": charge,
-        "rule": Rule.objects.latest("pk").public_id,
-        "review": Review.objects.latest("pk").public_id,
-    }
+def take_all(page: Page, url: str, folder: Path, ids: dict[str, str], suffix: str = "") -> None:
     for name, path in PAGES.items():
         page.goto(f"{url}/admin/{path.format(**ids)}")
         if name in ("charge", "review"):

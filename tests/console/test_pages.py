@@ -124,7 +124,7 @@ def test_home_takes_as_many_queries_on_a_busy_day_as_on_a_quiet_one(admin: Brows
     few = queries(admin, "/admin/")
     sell(api, 6)
     assert queries(admin, "/admin/") == few
-    assert few <= 18
+    assert few <= 19
 
 
 def test_a_charges_page_takes_as_many_queries_for_a_long_story_as_for_a_short_one(
@@ -137,7 +137,8 @@ def test_a_charges_page_takes_as_many_queries_for_a_long_story_as_for_a_short_on
     for _ in range(4):
         api.post("/v1/refunds", {"charge": charge.public_id, "amount": 10})
     assert queries(admin, path) == few
-    assert few <= 20
+    # One of them is for the rules that its payment was judged by.
+    assert few <= 22
 
 
 def test_a_charges_page_tells_its_whole_story(admin: Browser, api: Client) -> None:
