@@ -190,6 +190,29 @@ def test_a_database_that_fails_behind_the_view_is_no_500(
     assert refused.status_code == 503
 
 
+def test_a_500_is_not_kept_and_a_repeat_finishes_the_work(shop: NewMerchant, bank: ScriptedBank) -> None:
+    """The bank has taken the money when our own code fails."""
+
+    def breaks() -> Outcome:
+        raise ArithmeticError
+
+    client = Client(raise_request_exception=False)
+    headers = {"Authorization": f"Bearer {shop.keys['sk_test']}", "Idempotency-Key": "k"}
+
+    def charge() -> Any:
+        form = "application/x-www-form-urlencoded"
+        body = "amount=1000&currency=usd&source=tok_visa"
+        return client.post("/v1/charges", body, content_type=form, headers=headers)
+
+    bank.script.append(breaks)
+    bank.lookups.append(Approved("auth_1", 1_000))
+    assert charge().status_code == 500
+    finished, again = charge(), charge()
+    assert (finished.status_code, finished.json()["status"]) == (200, "succeeded")
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (finished.content, "true")
+    assert Operation.objects.filter(merchant=shop.merchant).count() == 1
+
+
 def test_one_sweep_at_a_time_leaves_threads_for_webhooks(
     caller: Caller, bank: ScriptedBank, key: Any
 ) -> None:
