@@ -32,9 +32,10 @@ class RedisLine:
         self._idle: list[Any] = []
         self._patience = _Patience()
 
-    def ask(self, *commands: bytes) -> list[Any] | None:
-        """An answer to each command, an exception where Redis refuses one; None where Redis does not answer."""
-        if not self._patience.may_ask():
+    def ask(self, *commands: bytes, insist: bool = False) -> list[Any] | None:
+        """An answer to each command, an exception where Redis refuses one; None where Redis does not answer. Who
+        can't do without insists: then it is asked even where it was left alone, and a moment's silence is only that."""
+        if not (insist or self._patience.may_ask()):
             return None
         try:
             answers = self._asked(commands)

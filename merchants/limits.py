@@ -56,10 +56,10 @@ def _take(
     buckets: tuple[Bucket, ...], questions: tuple[bytes, ...], *, closed: bool = False
 ) -> list[Any] | None:
     line = redis_line()
-    answers = line.ask(_command(b"EVALSHA", DIGEST, buckets), *questions)
+    answers = line.ask(_command(b"EVALSHA", DIGEST, buckets), *questions, insist=closed)
     if answers and isinstance(answers[0], redis.exceptions.NoScriptError):
         # A Redis that was just started.
-        answers = line.ask(_command(b"EVAL", SCRIPT, buckets), *questions)
+        answers = line.ask(_command(b"EVAL", SCRIPT, buckets), *questions, insist=closed)
     if answers is None or isinstance(answers[0], redis.ResponseError):
         if closed:
             raise LimitUnavailable

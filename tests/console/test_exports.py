@@ -16,7 +16,7 @@ from tests.support.client import Client
 
 CHARGES = "/admin/payments/charge/"
 # Lists of a few rows, on pages of their own.
-SHORT = {"payments.processorhealth", "payments.routingrule", "auth.group"}
+SHORT = {"payments.processorhealth", "payments.routingrule", "auth.group", "risk.rule", "risk.scoremodel"}
 # It has its own file, of both sides.
 OWN = {"reconciliation.break"}
 

@@ -35,7 +35,7 @@ TRIED_WITHOUT_A_ROW = (
     *("payments_payout", "receipts_receipt", "ledger_ledgerseal"),
     *("reconciliation_break", "reconciliation_reportfile", "reconciliation_upload"),
     "webhooks_notification",
-    *("payments_dispute", "payments_bankaccount", "payments_terms", "risk_review"),
+    *("payments_dispute", "payments_bankaccount", "payments_terms", "risk_review", "risk_scoremodel"),
 )
 UNKNOWN = "{} are in no role's table: say in tests/console/doors.py who may, and in gateway/roles.py why."
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from core.ids import new_id
+from core.ids import new_id, random_text
 from merchants.models import ApiKey, Merchant
 from merchants.services import hash_key
 from payments.attempts import Actor
@@ -95,6 +95,18 @@ def session(api: Client) -> str:
     return str(api.post("/v1/checkout/sessions", SESSION).json()["id"])
 
 
+def review(api: Client) -> str:
+    return str(api.charge(source="tok_riskLevelElevated").json()["review"])
+
+
+def value_list(api: Client) -> str:
+    return str(api.post("/v1/radar/value_lists", value_list_fields()).json()["id"])
+
+
+def value_list_fields() -> Fields:
+    return {"alias": f"l{random_text(16).lower()}", "name": "Regulars", "item_type": "email"}
+
+
 def endpoint(api: Client) -> str:
     return str(api.post("/v1/webhook_endpoints", ENDPOINT).json()["id"])
 
@@ -146,6 +158,16 @@ KNOWN: dict[str, Callable[[Client], tuple[str, Fields]]] = {
         f"/v1/payment_intents/{held(api)}/cancel",
         {"cancellation_reason": "abandoned"},
     ),
+    "/v1/radar/value_lists": lambda api: ("/v1/radar/value_lists", value_list_fields()),
+    "/v1/radar/value_lists/<str:public_id>": lambda api: (
+        f"/v1/radar/value_lists/{value_list(api)}",
+        {"name": "Friends", "metadata[a]": "1"},
+    ),
+    "/v1/radar/value_list_items": lambda api: (
+        "/v1/radar/value_list_items",
+        {"value_list": value_list(api), "value": "jenny@example.com"},
+    ),
+    "/v1/reviews/<str:public_id>/approve": lambda api: (f"/v1/reviews/{review(api)}/approve", {}),
     "/v1/refunds": lambda api: ("/v1/refunds", {"charge": charge(api), "amount": 600, "metadata[a]": "1"}),
     "/v1/refunds/<str:public_id>": lambda api: (f"/v1/refunds/{refund(api)}", {"metadata[a]": "1"}),
     "/v1/webhook_endpoints": lambda api: ("/v1/webhook_endpoints", ENDPOINT),

@@ -30,6 +30,7 @@ from tests.conftest import Books
 from tests.payments.test_available import days_pass
 from tests.payments.test_payouts import bank_account
 from tests.support.disputing import DisputingBank
+from tests.support.rules import Written, enforce, write_rules
 from tests.support.scripted import ScriptedVault
 from webhooks import queries, serializers
 from webhooks.event_types import EVENT_TYPES
@@ -56,6 +57,7 @@ PATHS = {
     "pi": "payment_intents",
     "re": "refunds",
     "dp": "disputes",
+    "prv": "reviews",
     "po": "payouts",
     "we": "webhook_endpoints",
 }
@@ -208,6 +210,17 @@ def an_unknown_outcome_is_told_when_it_is_known(life: Life) -> None:
     life.tells("charge.succeeded", "payment_intent.succeeded", by=life.caused(operation))
 
 
+def a_risky_payment_is_held_for_a_person_and_approved(life: Life) -> None:
+    enforce(life.shop.merchant.pk)
+    with pytest.MonkeyPatch.context() as patch:
+        write_rules(patch, Written("review", name="Look"))
+        charge = life.post("charges", "amount=10000&currency=usd&source=tok_visa")
+    life.tells("review.opened", "charge.succeeded")
+    life.post(f"reviews/{charge['review']}/approve")
+    life.tells("review.closed", "charge.captured")
+    enforce(life.shop.merchant.pk, enforced=False)
+
+
 def refunds_succeed_are_refused_and_come_back(life: Life) -> None:
     charge = life.post("charges", "amount=10000&currency=usd&source=tok_visa")["id"]
     life.tells("charge.succeeded")
@@ -287,6 +300,7 @@ STEPS: list[Callable[[Life], None]] = [
     a_hold_is_captured_and_another_expires,
     a_checkout_is_paid_and_another_ended,
     an_unknown_outcome_is_told_when_it_is_known,
+    a_risky_payment_is_held_for_a_person_and_approved,
     refunds_succeed_are_refused_and_come_back,
     money_becomes_available_and_is_paid_out,
     a_dispute_is_answered_and_won,

@@ -22,7 +22,7 @@ def valkey() -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture(scope="module")
 def limited(room: Room, valkey: EmbeddedValkey) -> Iterator[Process]:
-    folder = room.folder / "limited"
+    folder = room.folder / "cards-limited"
     folder.mkdir()
     limits = {
         "VAULT_REDIS_URL": valkey.url(),
