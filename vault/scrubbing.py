@@ -10,8 +10,12 @@ DIGITS = re.compile(rf"[0-9](?:(?:{BETWEEN}){{0,3}}[0-9]){{11,}}")
 DIGIT = re.compile(r"%[0-9A-Fa-f]{2}|([0-9])")
 CODE_NAME = re.compile(r"cvc|cvv|csc|cid$|^cid|security_?code|verification_?(?:value|code)", re.IGNORECASE)
 CODE = re.compile(r"\d{3,4}")
+NAME = r"(?:cvc|cvv|csc|security.?code|verification.?(?:value|code))2?"
+# Written without anything between, name and code are a word of their own: the ids that processors make up at random
+# may hold `cvc407` as well, and without its id a payment could neither be captured nor refunded.
 CODE_IN_TEXT = re.compile(
-    r"((?:cvc|cvv|csc|security.?code|verification.?(?:value|code))2?\W{0,5}(?:is|was)?\W{0,3})(?<!\d)\d{3,4}(?!\d)",
+    rf"({NAME}(?=(?:is|was)?\W)\W{{0,5}}(?:is|was)?\W{{0,3}}(?<!\d))\d{{3,4}}(?!\d)"
+    rf"|((?<![^\W_]){NAME}(?:is|was)?(?<!\d))\d{{3,4}}(?![^\W_])",
     re.IGNORECASE,
 )
 MASK = "***"
@@ -46,7 +50,7 @@ def _scrub(value: Any, number: str, *, holds_code: bool) -> Any:
 
 def _text(text: str, number: str) -> str:
     without = DIGITS.sub(lambda run: _without(run.group(), number), text)
-    return CODE_IN_TEXT.sub(rf"\g<1>{MASK}", without)
+    return CODE_IN_TEXT.sub(lambda found: (found[1] or found[2]) + MASK, without)
 
 
 def _without(run: str, number: str) -> str:
