@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Site:
-    """Its pages by path, which may be changed while it serves, and what was asked of it."""
+    """Its pages by path, which may be changed while it serves, and from where browsers said that they came."""
 
     port: int
     pages: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    referrers: list[str] = field(default_factory=list)
 
     def origin(self, name: str = "shop") -> str:
         """By any name of the `.example` world, where the browser is told that it is this machine."""
@@ -24,7 +24,7 @@ class Site:
 def open_site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.asked.append(self.path)
+            site.referrers.append(self.headers.get("Referer", ""))
             page = site.pages.get(self.path.partition("?")[0])
             self.send_response(404 if page is None else 200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
