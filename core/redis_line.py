@@ -33,8 +33,10 @@ class RedisLine:
         self._patience = _Patience()
 
     def ask(self, *commands: bytes, insist: bool = False) -> list[Any] | None:
-        """An answer to each command, an exception where Redis refuses one; None where Redis does not answer. Who
-        can't do without insists: then it is asked even where it was left alone, and a moment's silence is only that."""
+        """An answer to each command, an exception where Redis refuses one; None where Redis does not answer.
+
+        Who can't do without insists: it is asked even while it is left alone; a moment's silence is only that.
+        """
         if not (insist or self._patience.may_ask()):
             return None
         try:
