@@ -1,7 +1,7 @@
 """`python -m bench`: how many charges per second the gateway takes, next to what its database alone could do,
-whether a slow bank slows it down, how many webhooks a worker sends, how fast the ledger books, how fast large books
-are read and proven, how long the console takes to find a payment, and how fast reports are compared. Exit code 1 when
-the database does not hold what was answered."""
+whether a slow bank slows it down, what judging a payment takes of it, how many webhooks a worker sends, how fast the
+ledger books, how fast large books are read and proven, how long the console takes to find a payment, and how fast
+reports are compared. Exit code 1 when the database does not hold what was answered."""
 
 import argparse
 import resource
@@ -15,6 +15,7 @@ from bench.load import Load
 from bench.postings import postings
 from bench.replays import replays
 from bench.room import Room, open_room
+from bench.verdicts import NotFollowed, verdicts
 from gateway.child import CannotStart
 
 # They need no warm web process.
@@ -22,7 +23,7 @@ LEDGER = ("postings", "books", "search")
 RESULTS = Path(__file__).with_name("results.json")
 OPEN_FILES = 16_384
 SCENARIOS = (
-    *("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks"),
+    *("reference", "gateway_0ms", "slow_bank_1000", "replays", "webhooks", "verdicts"),
     *("postings", "books", "reconciliation", "search"),
 )
 
@@ -36,7 +37,13 @@ def main() -> int:
             stages.stage("starting", 0)
             with open_room() as room:
                 results = measure(room, stages, options)
-    except (CannotStart, stored.WronglyStored, reconciliation.WronglyCompared, reference.Failed) as error:
+    except (
+        CannotStart,
+        stored.WronglyStored,
+        reconciliation.WronglyCompared,
+        reference.Failed,
+        NotFollowed,
+    ) as error:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, style="red")
         return 1
     report.show(console, results)
@@ -64,6 +71,9 @@ def measure(room: Room, stages: report.Stages, options: argparse.Namespace) -> r
             results["replays"] = replays(room, room.new_merchant("Repeats")[1], stages, seconds=seconds)
         if only in (None, "webhooks"):
             results |= webhooks.in_turn(room, stages, seconds=seconds)
+        # After all other charges: from here on every one is asked by many rules.
+        if only in (None, "verdicts"):
+            results["verdicts"] = verdicts(room, stages, seconds=seconds)
         if only in (None, "postings"):
             results["postings"] = postings(room, stages, seconds=seconds)
         if only in (None, "books"):

@@ -43,7 +43,7 @@ def replays(room: Room, key: str, stages: Stages, *, seconds: int) -> Figures:
     """First requests and replays in turn, one at a time: the machine drifts. `layer_share` is the layer's own time,
     measured alone, as a share of a first request's."""
     stages.stage("replays", seconds)
-    client = _Client(room.port, key)
+    client = Client(room.port, key)
     known = [str(uuid.uuid4()) for _ in range(KEYS)]
     # Asked for twice: the second answer comes from PostgreSQL, and goes to Redis.
     for each in known * 2:
@@ -61,7 +61,7 @@ def replays(room: Room, key: str, stages: Stages, *, seconds: int) -> Figures:
     }
 
 
-class _Client:
+class Client:
     def __init__(self, port: int, key: str) -> None:
         self._pool = urllib3.PoolManager(retries=False)
         self._url = f"http://127.0.0.1:{port}/v1/charges"

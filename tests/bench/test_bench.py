@@ -16,6 +16,7 @@ from bench.reference import Reference
 from bench.replays import replays
 from bench.report import Stages
 from bench.room import Room, open_room
+from bench.verdicts import verdicts
 
 QUICK_BANK_SECONDS = (0.1, 0.3)
 
@@ -80,6 +81,20 @@ def test_a_slow_bank_holds_up_nobody_else(
     # What the bank took is known exactly: it slept as long as it was told.
     assert min(answer.overhead_seconds for answer in load.answers) > 0
     stored.check_answers(room, shop[0], load)
+
+
+def test_verdicts_are_measured_as_shipped_and_with_a_stock_of_rules_and_a_model(
+    room: Room, stages: Stages
+) -> None:
+    figures = verdicts(room, stages, seconds=1)
+    for name in ("shipped", "full"):
+        assert 0 < figures[f"{name}_p50_us"] <= figures[f"{name}_p99_us"]
+        assert 0 < figures[f"{name}_share_of_charges"] < 1
+    with room.books() as books:
+        (asked,) = books.execute(
+            "SELECT jsonb_array_length(results) FROM risk_decision ORDER BY id DESC LIMIT 1"
+        ).fetchall()
+    assert asked[0] >= 20
 
 
 def test_replays_are_measured_next_to_first_requests(
